@@ -1,0 +1,1 @@
+"""facepoints: trains, judges and runs facial keypoint detectors."""

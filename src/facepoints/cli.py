@@ -1,0 +1,249 @@
+"""Words in, words out: each command calls one function of the library and prints what it gave.
+
+torch, matplotlib and OpenCV are imported by the command that needs them, so that help answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from facepoints.errors import AlreadyTrained, BadChoice, FacepointsError
+
+app = typer.Typer(
+    help="Train, judge and run facial keypoint detectors.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+console = Console()
+_errors = Console(stderr=True)
+
+DATA_HELP = "folder with training.zip or .csv (and test.zip, IdLookupTable.csv), or 'drawn' for built-in faces"
+Data = Annotated[str, typer.Option("--data", metavar="DATA", help=DATA_HELP)]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder that `facepoints train` left")]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="change a field of the recipe")]
+SkipBroken = Annotated[bool, typer.Option("--skip-broken", help="leave out rows that cannot be read")]
+
+
+def main() -> None:
+    """The program: a mistake is one line on standard error and exit code 2."""
+    try:
+        app()
+    except FacepointsError as error:
+        _errors.print(f"[bold red]error:[/] {_plain(error)}", highlight=False, soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        _errors.print("stopped")
+        sys.exit(130)
+
+
+def _plain(error: FacepointsError) -> str:
+    return " ".join(str(error).split()).replace("[", "\\[")  # one line, and no mark-up of ours
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="where the results go")] = Path("demo"),
+    data: Annotated[str | None, typer.Option("--data", metavar="DATA", help=DATA_HELP)] = None,
+) -> None:
+    """The whole path on built-in data, in minutes: train, evaluate, submit, with pictures to look at."""
+    from facepoints.demo import run_demo
+
+    run_demo(out, console, data)
+
+
+@app.command()
+def recipes(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="one recipe, layer by layer")] = None,
+    diagram: Annotated[
+        Path | None, typer.Option("--diagram", metavar="FILE", help="where its picture goes (.svg or .png)")
+    ] = None,
+    fields: Annotated[bool, typer.Option("--fields", help="every field that --set can change")] = False,
+) -> None:
+    """The recipe book, or one recipe and its network, layer by layer."""
+    from facepoints.training.recipe import meanings
+
+    if fields:
+        table = Table("field", "values", "default", "meaning", title="Fields of a recipe", title_justify="left")
+        for field, (kind, default, meaning) in meanings().items():
+            table.add_row(field, kind, str(list(default) if isinstance(default, tuple) else default), meaning)
+        console.print(table)
+    elif name is None:
+        _print_book()
+    else:
+        _print_recipe(name, diagram)
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="a name of the book, or a TOML file")],
+    data: Data,
+    run: Annotated[
+        Path | None, typer.Option("--run", metavar="FOLDER", help="the run's folder [default: runs/RECIPE]")
+    ] = None,
+    changes: Set = None,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with a stopped training")] = False,
+    force: Annotated[bool, typer.Option("--force", help="replace what the folder holds")] = False,
+    precision: Annotated[
+        str | None, typer.Option("--precision", metavar="P", help="32-true, bf16-mixed or 16-mixed")
+    ] = None,
+    accelerator: Annotated[str, typer.Option("--accelerator", metavar="A", help="cpu, gpu, mps or auto")] = "auto",
+    devices: Annotated[int, typer.Option("--devices", metavar="N", help="devices on each machine", min=1)] = 1,
+    nodes: Annotated[int, typer.Option("--nodes", metavar="N", help="machines", min=1)] = 1,
+    skip_broken: SkipBroken = False,
+) -> None:
+    """Train a recipe; leave weights, history, scores and curves in a run folder."""
+    from facepoints.data.loading import load_training
+    from facepoints.training.recipe_book import open_recipe
+
+    chosen = open_recipe(recipe).but_set(changes or [])
+    if precision:
+        chosen = chosen.but(precision=precision)
+    folder = run or Path("runs") / chosen.name
+    labeled = load_training(data, skip_broken=skip_broken, say=_note)
+
+    with console.status("starting torch ..."):
+        from lightning.pytorch.loggers import TensorBoardLogger
+
+        from facepoints.evaluation.report import print_scores
+        from facepoints.training.fit import Machine, fit
+        from facepoints.training.progress import TrainingProgress
+    try:
+        scores = fit(
+            chosen,
+            labeled,
+            folder,
+            resume=resume,
+            force=force,
+            machine=Machine(accelerator, devices, nodes),
+            loggers=[TensorBoardLogger(folder, name="", version="tensorboard")],
+            callbacks=[TrainingProgress(console)],
+        )
+    except AlreadyTrained as already:
+        _note(str(already))
+        return
+    print_scores(scores, console)
+    console.print(
+        f"The run is in [bold]{folder}[/]: look at curves.png; then `facepoints evaluate {folder} --data {data}`"
+    )
+
+
+@app.command()
+def evaluate(
+    run: Run,
+    data: Data,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FOLDER", help="the report's folder [default: RUN/evaluation]")
+    ] = None,
+    all_rows: Annotated[bool, typer.Option("--all-rows", help="score training rows too: that flatters")] = False,
+    flip: Annotated[bool, typer.Option("--flip", help="average with the mirrored face's points")] = False,
+    skip_broken: SkipBroken = False,
+) -> None:
+    """Score a run on its validation rows (all rows of other data), with tables and pictures."""
+    from facepoints.data.loading import load_training
+
+    labeled = load_training(data, skip_broken=skip_broken, say=_note)
+    with console.status("looking at the faces ..."):
+        from facepoints.evaluation.judge import judge
+        from facepoints.evaluation.report import print_scores
+
+        folder = out or run / "evaluation"
+        scores = judge(run, labeled, folder, rows="all" if all_rows else "validation", flip=flip)
+    print_scores(scores, console)
+    console.print(f"Numbers and pictures are in [bold]{folder}[/]: worst.png, random.png, scores.json, per_point.csv")
+
+
+@app.command()
+def submit(
+    run: Run,
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="the submission file")] = Path("submission.csv"),
+    flip: Annotated[bool, typer.Option("--flip/--no-flip", help="average with the mirrored face's points")] = True,
+) -> None:
+    """Answer the look-up table: write the competition's submission file."""
+    from facepoints.data.loading import load_asked
+
+    asked = load_asked(data)
+    with console.status("answering the look-up table ..."):
+        from facepoints.evaluation.submission import submit as write
+
+        values = write(run, asked, out, flip=flip)
+    console.print(f"{len(values):,} values for {len(asked.faces):,} images are in [bold]{out}[/]")
+
+
+def _note(message: str) -> None:
+    _errors.print(f"[yellow]note:[/] {message}", highlight=False, soft_wrap=True)
+
+
+def _print_book() -> None:
+    from facepoints.training.recipe import Recipe
+    from facepoints.training.recipe_book import BOOK
+
+    table = Table("recipe", "what it is", "missing points", "differs from its parent in", title="The recipe book")
+    table.title_justify = "left"
+    for name, (recipe, parent) in BOOK.items():
+        changes = recipe.differences(parent) if parent else {}
+        words = ", ".join(f"{field} {_value(value)}" for field, value in changes.items())
+        line = f"[dim]{parent.name}:[/] {words}" if parent else "[dim]-[/]"
+        table.add_row(f"[bold]{name}[/]", recipe.summary, recipe.missing, line)
+    console.print(table)
+    console.print(f"`facepoints recipes {next(iter(BOOK))}` shows one with its network; any of them trains with")
+    console.print("`facepoints train RECIPE --data DATA --run FOLDER`, any field of it changes with --set")
+    console.print(f"(`facepoints recipes --fields` lists the {len(Recipe().as_table())} fields)")
+
+
+def _value(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"({', '.join(_value(item) for item in value)})"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _print_recipe(name: str, diagram: Path | None) -> None:
+    from facepoints.training.recipe import Recipe
+    from facepoints.training.recipe_book import BOOK, open_recipe
+
+    recipe = open_recipe(name)
+    diagram = diagram or Path(f"{recipe.name}.svg")
+    if diagram.suffix not in (".svg", ".png"):
+        raise BadChoice(f"{diagram}: the diagram is written as .svg or .png, by the file's ending")
+    with console.status("building the network ..."):
+        from facepoints.keypoints import FIFTEEN
+        from facepoints.models.networks import build
+        from facepoints.models.summary import draw_diagram, layers
+        from facepoints.training.fit import size_of
+
+        network = build(recipe.network, len(recipe.keypoints or FIFTEEN.names), size_of(recipe))
+        found = layers(network)
+        draw_diagram(network, diagram, recipe.name)
+    parent = BOOK[name][1] if name in BOOK else None
+    console.print(f"[bold]{recipe.name}[/]: {recipe.summary}")
+    fields = Table("field", "value", "meaning", title=f"differs from {parent.name if parent else 'the defaults'} in")
+    fields.title_justify = "left"
+    texts = {field: meaning for field, (_, _, meaning) in _meanings().items()}
+    for field, value in recipe.differences(parent or Recipe()).items():
+        fields.add_row(field, _value(value), texts[field])
+    console.print(fields)
+    table = Table("layer", "kind", title=f"network '{recipe.network}'", show_footer=True)
+    table.title_justify = "left"
+    table.columns[0].footer = "total"
+    table.add_column("output shape", justify="right")
+    table.add_column("parameters", justify="right", footer=f"{sum(layer.parameters for layer in found):,}")
+    table.add_column("running statistics", justify="right", footer=f"{sum(layer.statistics for layer in found):,}")
+    for layer in found:
+        counts = [f"{number:,}" if number else "" for number in (layer.parameters, layer.statistics)]
+        table.add_row(layer.place, layer.kind, " × ".join(map(str, layer.shape)), *counts)
+    console.print(table)
+    console.print(f"The diagram is in [bold]{diagram}[/]")
+
+
+def _meanings() -> dict[str, tuple[str, object, str]]:
+    from facepoints.training.recipe import meanings
+
+    return meanings()

@@ -1,0 +1,94 @@
+"""Keypoint sets: which points a face has, in which order, and which change places in a mirror.
+
+Points are `float32 (n, k, 2)`, order (x, y), in pixels of the face. Pixel centres are whole numbers, so an image
+of 96 pixels spans -0.5 to 95.5 and a mirror maps x to 95 - x. "Left" is the subject's left: image right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepoints.errors import BadChoice, unknown
+
+FACE_SIZE = 96
+"""Width and height of a face in pixels."""
+
+SOURCES = ("A", "B")
+"""The two annotation sources of the competition's files, by their number in a `source` array."""
+
+
+@dataclass(frozen=True)
+class KeypointSet:
+    """The names of k points, in order. Points named left_... and right_... form mirror pairs."""
+
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(set(self.names)) != len(self.names) or not self.names:
+            raise BadChoice(f"keypoint names must be given and differ, got {', '.join(self.names) or 'none'}")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """The 2k CSV column names, x before y: left_eye_center_x, left_eye_center_y, ..."""
+        return tuple(f"{name}_{axis}" for name in self.names for axis in "xy")
+
+    @cached_property
+    def mirror(self) -> NDArray[np.intp]:
+        """For each point the index of its partner in the mirror, int (k,); a middle point is its own partner."""
+        return np.array([self._index_or_self(i, _other_side(n)) for i, n in enumerate(self.names)], np.intp)
+
+    def _index_or_self(self, own: int, name: str) -> int:
+        return self.names.index(name) if name in self.names else own
+
+    def index(self, name: str) -> int:
+        """The position of a point; raises BadChoice with the nearest name if there is none."""
+        if name not in self.names:
+            raise unknown("keypoint", name, self.names)
+        return self.names.index(name)
+
+    def only(self, names: Sequence[str]) -> KeypointSet:
+        """The smaller set with just these points, in this set's order."""
+        wanted = {self.index(name) for name in names}
+        return KeypointSet(tuple(n for i, n in enumerate(self.names) if i in wanted))
+
+    def lone_sides(self) -> tuple[str, ...]:
+        """Names of left or right points whose partner is not in the set: such a set cannot be mirrored."""
+        return tuple(n for n in self.names if _other_side(n) != n and _other_side(n) not in self.names)
+
+
+def _other_side(name: str) -> str:
+    swap = {"left": "right", "right": "left"}
+    return "_".join(swap.get(part, part) for part in name.split("_"))
+
+
+FIFTEEN = KeypointSet(
+    (
+        "left_eye_center",
+        "right_eye_center",
+        "left_eye_inner_corner",
+        "left_eye_outer_corner",
+        "right_eye_inner_corner",
+        "right_eye_outer_corner",
+        "left_eyebrow_inner_end",
+        "left_eyebrow_outer_end",
+        "right_eyebrow_inner_end",
+        "right_eyebrow_outer_end",
+        "nose_tip",
+        "mouth_left_corner",
+        "mouth_right_corner",
+        "mouth_center_top_lip",
+        "mouth_center_bottom_lip",
+    )
+)
+"""The competition's fifteen points, in the order of its columns."""
+
+FOUR = ("left_eye_center", "right_eye_center", "nose_tip", "mouth_center_bottom_lip")
+"""The points that source B labels: the eight best-labeled coordinates of the competition's files."""

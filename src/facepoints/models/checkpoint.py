@@ -1,0 +1,110 @@
+"""One safe file: weights, network, keypoint set, recipe, score.
+
+Everything is safetensors (numbers) with JSON in its header (words). No pickle is ever read: a model file from a
+stranger can be wrong, but it cannot run code.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from facepoints.errors import BadRun
+from facepoints.keypoints import KeypointSet
+from facepoints.models.model import Model
+from facepoints.models.networks import Size
+from facepoints.writing import written_whole
+
+FORMAT = 1
+"""Version of the model file; a newer one is refused, not guessed at."""
+
+_KEY = "facepoints"
+
+
+def save_model(path: Path, model: Model, score: Mapping[str, Any] | None = None) -> None:
+    """Write the model, whole or not at all; `score` is any JSON-able facts about it."""
+    words = {
+        "format": FORMAT,
+        "network": model.network_name,
+        "size": dataclasses.asdict(model.size),
+        "keypoints": model.keypoints.names,
+        "all_keypoints": model.all_keypoints.names,
+        "recipe": model.recipe,
+        "score": dict(score or {}),
+    }
+    save_tree(path, {"words": words, "weights": model.state_dict()})
+
+
+def load_model(path: Path) -> tuple[Model, dict[str, Any]]:
+    """The model (on the CPU, ready to predict) and its score; raises BadRun for anything but a whole model file."""
+    tree = load_tree(path)
+    try:
+        words = tree["words"]
+        if words["format"] > FORMAT:
+            raise BadRun(f"{path}: made by a newer facepoints (format {words['format']}, this one reads {FORMAT})")
+        keypoints = KeypointSet(tuple(words["keypoints"]))
+        model = Model(words["network"], keypoints, Size(**words["size"]), words["recipe"])
+        model.all_keypoints = KeypointSet(tuple(words["all_keypoints"]))
+        model.typical = torch.zeros_like(tree["weights"]["typical"])  # its size is the data's, not the network's
+        model.load_state_dict(tree["weights"])
+    except (KeyError, TypeError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise BadRun(f"{path}: not a model that this facepoints can build ({reason}). Train it anew") from error
+    return model.eval(), words["score"]
+
+
+def save_tree(path: Path, tree: Any) -> None:
+    """Write nested dicts, lists, numbers, texts and tensors: the tensors as safetensors, the rest as its JSON."""
+    tensors: dict[str, Tensor] = {}
+    words = json.dumps(_to_json(tree, "", tensors))
+    with written_whole(path) as beside:
+        save_file(tensors, beside, metadata={_KEY: words})
+
+
+def load_tree(path: Path) -> Any:
+    """What save_tree wrote; raises BadRun where the file is absent, damaged or something else."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            words = (file.metadata() or {})[_KEY]
+            return _from_json(json.loads(words), file)
+    except FileNotFoundError:
+        raise BadRun(f"{path}: no such file; expected what `facepoints train` leaves in a run folder") from None
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise BadRun(f"{path}: damaged or not made by facepoints ({reason}). Copy it again or train anew") from error
+
+
+def _to_json(node: Any, place: str, tensors: dict[str, Tensor]) -> Any:
+    """The node as JSON that can be told back: containers become {"kind": ..., "items": ...}."""
+    if isinstance(node, Tensor):
+        tensors[place] = node.detach().cpu().contiguous().clone()  # a clone: two names may share memory
+        return {"kind": "tensor", "items": place}
+    if isinstance(node, Mapping):
+        items = [[key, _to_json(value, f"{place}/{key}", tensors)] for key, value in node.items()]
+        return {"kind": "dict", "items": items}  # as pairs: optimizers have whole numbers as keys
+    if isinstance(node, list | tuple):
+        kind = "list" if isinstance(node, list) else "tuple"
+        return {"kind": kind, "items": [_to_json(v, f"{place}/{i}", tensors) for i, v in enumerate(node)]}
+    if node is None or isinstance(node, bool | int | float | str):
+        return node
+    raise TypeError(f"{place} is a {type(node).__name__}: only tensors, containers, numbers and texts can be kept")
+
+
+def _from_json(node: Any, file: Any) -> Any:
+    if not isinstance(node, dict):
+        return node
+    kind, items = node["kind"], node["items"]
+    if kind == "tensor":
+        return file.get_tensor(items)
+    if kind == "dict":
+        return {key: _from_json(value, file) for key, value in items}
+    made = [_from_json(value, file) for value in items]
+    return tuple(made) if kind == "tuple" else made

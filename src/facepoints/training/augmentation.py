@@ -1,0 +1,167 @@
+"""Image, points and observed, moved together: whole batches at once, in torch, on any device.
+
+A geometric change is one 2x3 matrix per face, in pixels: it maps a place of the old image to its place in the new
+one. Points are multiplied by it, the image is sampled through its inverse, so the two cannot part.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from facepoints.data.faces import LabeledFaces
+from facepoints.drawing import contact_sheet
+from facepoints.keypoints import FACE_SIZE, KeypointSet
+from facepoints.training.recipe import Recipe
+
+_MIDDLE = (FACE_SIZE - 1) / 2  # 47.5: pixel centres are whole numbers
+
+
+class Batch(NamedTuple):
+    """Faces with labels on their way into the network."""
+
+    images: Tensor
+    """float (n, 1, 96, 96), 0 (black) to 1 (white)"""
+    points: Tensor
+    """float (n, k, 2), pixels"""
+    observed: Tensor
+    """bool (n, k)"""
+    source: Tensor
+    """int (n,)"""
+
+
+def to_images(faces: Tensor) -> Tensor:
+    """Grey values uint8 (n, 96, 96) as float images (n, 1, 96, 96), 0 to 1."""
+    return faces.unsqueeze(1).float().div_(255)
+
+
+def augment(batch: Batch, recipe: Recipe, keypoints: KeypointSet, generator: torch.Generator) -> Batch:
+    """Every change that the recipe asks for, drawn anew for each face of the batch."""
+    if _moves(recipe):
+        matrix, mirrored = draw_matrices(len(batch.images), recipe, generator)
+        batch = move(batch, matrix, mirrored, keypoints)
+    images = batch.images
+    if recipe.blur:
+        images = _blurred(images, recipe.blur, generator)
+    if recipe.brightness or recipe.contrast or recipe.gamma:
+        images = _relit(images, recipe, generator)
+    if recipe.noise:
+        strength = recipe.noise * _uniform(len(images), 0, 1, generator).view(-1, 1, 1, 1)
+        images = images + strength * torch.randn(images.shape, generator=generator, device=images.device)
+    return batch._replace(images=images.clamp(0, 1) if images is not batch.images else images)
+
+
+def before_and_after(
+    faces: Tensor, points: Tensor, observed: Tensor, recipe: Recipe, keypoints: KeypointSet, seed: int = 0
+) -> tuple[Batch, Batch]:
+    """What a recipe does to some faces, to look at. faces uint8 (n, 96, 96); points (n, k, 2); observed (n, k)."""
+    source = torch.zeros(len(faces), dtype=torch.long, device=faces.device)
+    before = Batch(to_images(faces), points, observed, source)
+    return before, augment(before, recipe, keypoints, torch.Generator(faces.device).manual_seed(seed))
+
+
+def draw_before_and_after(data: LabeledFaces, recipe: Recipe, versions: int = 3, seed: int = 0) -> NDArray[np.uint8]:
+    """A picture, BGR (h, w, 3): a row of faces as they are, and below them what the recipe makes of each."""
+    faces, points, observed = (torch.from_numpy(np.array(a)) for a in (data.faces, data.points, data.observed))
+    rows = [before_and_after(faces, points, observed, recipe, data.keypoints, seed + i) for i in range(versions)]
+    shown = [rows[0][0], *(after for _, after in rows)]
+    grey = torch.cat([batch.images for batch in shown]).squeeze(1).mul(255).round().byte().numpy()
+    where = torch.cat([batch.points for batch in shown]).float().numpy()
+    seen = torch.cat([batch.observed for batch in shown]).numpy()
+    captions = [c for name in ("as it is", *["augmented"] * versions) for c in [name] * len(data)]
+    title = f"Augmentation of the recipe {recipe.name}"
+    return contact_sheet(grey, where, observed=seen, captions=captions, columns=len(data), title=title)
+
+
+def draw_matrices(n: int, recipe: Recipe, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Random geometry for n faces: matrices (n, 2, 3) in pixels, and which of them mirror, bool (n,).
+
+    Rotation, scale, shear and mirror turn about the middle of the face; the shift comes last. A positive angle
+    turns the face clockwise as one sees it (y points down).
+    """
+    device = generator.device
+    if recipe.angles:
+        which = torch.randint(len(recipe.angles), (n,), generator=generator, device=device)
+        degrees = torch.tensor(recipe.angles, device=device)[which]
+    else:
+        degrees = _uniform(n, -recipe.rotation, recipe.rotation, generator)
+    angle = torch.deg2rad(degrees)
+    limit = math.log1p(recipe.scale)
+    size = torch.exp(_uniform(n, -limit, limit, generator))
+    slant = torch.tan(torch.deg2rad(_uniform(n, -recipe.shear, recipe.shear, generator)))
+    mirrored = torch.rand(n, generator=generator, device=device) < recipe.flip
+    sign = torch.where(mirrored, -1.0, 1.0)
+    cos, sin = size * torch.cos(angle), size * torch.sin(angle)
+    # (rotation and scale) after (shear along x) after (mirror)
+    linear = torch.stack([cos * sign, cos * slant - sin, sin * sign, sin * slant + cos], dim=1).view(n, 2, 2)
+    middle = torch.full((2, 1), _MIDDLE, device=device)
+    shift = torch.stack([_uniform(n, -recipe.shift, recipe.shift, generator) for _ in "xy"], dim=1).unsqueeze(2)
+    return torch.cat([linear, middle - linear @ middle + shift], dim=2), mirrored
+
+
+def move(batch: Batch, matrix: Tensor, mirrored: Tensor, keypoints: KeypointSet) -> Batch:
+    """Move images, points and observed by the same matrices (n, 2, 3). Points that leave the image become unobserved.
+
+    Where `mirrored`, left and right points change places: the left eye of a mirrored face is the right one.
+    """
+    linear, offset = matrix[:, :, :2], matrix[:, :, 2]
+    points = batch.points @ linear.transpose(1, 2) + offset.unsqueeze(1)
+    swap = torch.from_numpy(keypoints.mirror).to(points.device)
+    points = torch.where(mirrored.view(-1, 1, 1), points[:, swap], points)
+    observed = torch.where(mirrored.unsqueeze(1), batch.observed[:, swap], batch.observed)
+    inside = ((points > -0.5) & (points < FACE_SIZE - 0.5)).all(dim=2)
+    return Batch(_warped(batch.images, linear, offset), points, observed & inside, batch.source)
+
+
+def _warped(images: Tensor, linear: Tensor, offset: Tensor) -> Tensor:
+    """Sample the images at the places where the matrices come from; beyond the border its pixels go on."""
+    inverse = torch.linalg.inv(linear)
+    start = -(inverse @ offset.unsqueeze(2))
+    # grid_sample wants -1 for the first pixel's centre and 1 for the last one's (align_corners=True)
+    unit = 2 / (FACE_SIZE - 1)
+    theta = torch.cat([inverse, (start + (inverse.sum(2, keepdim=True) - 1) * _MIDDLE) * unit], dim=2)
+    grid = F.affine_grid(theta, list(images.shape), align_corners=True)
+    return F.grid_sample(images, grid, padding_mode="border", align_corners=True)
+
+
+def _blurred(images: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Some of the images, as if they had been small and were enlarged: 16 to 64 pixels wide, one width a batch."""
+    chosen = torch.rand(len(images), generator=generator, device=images.device) < share
+    width = int(torch.randint(16, 65, (1,), generator=generator, device=images.device))
+    if not chosen.any():
+        return images
+    small = F.interpolate(images[chosen], size=(width, width), mode="bilinear", antialias=True)
+    images = images.clone()
+    images[chosen] = F.interpolate(small, size=images.shape[2:], mode="bilinear", align_corners=False)
+    return images
+
+
+def _relit(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
+    n = len(images)
+
+    def factor(strength: float) -> Tensor:
+        limit = math.log1p(strength)
+        return torch.exp(_uniform(n, -limit, limit, generator)).view(-1, 1, 1, 1)
+
+    if recipe.gamma:
+        images = images.clamp_min(1e-4) ** factor(recipe.gamma)
+    if recipe.contrast or recipe.brightness:
+        mean = images.mean(dim=(1, 2, 3), keepdim=True)
+        light = _uniform(n, -recipe.brightness, recipe.brightness, generator).view(-1, 1, 1, 1)
+        images = (images - mean) * factor(recipe.contrast) + mean + light
+    return images
+
+
+def _moves(recipe: Recipe) -> bool:
+    geometry = (recipe.flip, recipe.rotation, recipe.angles, recipe.shift, recipe.scale, recipe.shear)
+    return any(geometry)
+
+
+def _uniform(n: int, low: float, high: float, generator: torch.Generator) -> Tensor:
+    return torch.rand(n, generator=generator, device=generator.device) * (high - low) + low

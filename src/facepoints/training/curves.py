@@ -1,0 +1,48 @@
+"""Learning curves: loss, RMSE, MAE and hit rate, training beside validation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from facepoints.scoring import QUICK_HIT_DISTANCE
+from facepoints.writing import written_whole
+
+PANELS = (
+    ("loss", "loss"),
+    ("rmse", "RMSE, pixels"),
+    ("mae", "MAE, pixels"),
+    ("hit_rate", f"points within {QUICK_HIT_DISTANCE} px of their label, %"),
+)
+
+
+def draw_curves(history: Sequence[dict[str, float]], path: Path, title: str) -> None:
+    """Write the four curves of a history (one dict per epoch, as in history.json) as one PNG."""
+    from matplotlib.figure import Figure  # no pyplot: no window system, no global state
+    from matplotlib.ticker import MaxNLocator
+
+    epochs = [int(epoch["epoch"]) for epoch in history]
+    best = min(history, key=lambda epoch: epoch["validation_rmse"])
+    figure = Figure(figsize=(10, 6.6), layout="constrained", dpi=110)
+    figure.suptitle(f"{title}: best epoch {int(best['epoch'])}, validation RMSE {best['validation_rmse']:.3f} px")
+    for axes, (name, label) in zip(figure.subplots(2, 2).flat, PANELS, strict=True):
+        factor = 100 if name == "hit_rate" else 1
+        for part, color, style in (("training", "#7a8793", "--"), ("validation", "#c8541b", "-")):
+            values = [factor * epoch[f"{part}_{name}"] for epoch in history]
+            marker = "o" if len(values) < 3 else None
+            axes.plot(epochs, values, style, color=color, label=part, linewidth=1.8, marker=marker, markersize=4)
+        values = [factor * epoch[f"validation_{name}"] for epoch in history]
+        axes.plot(int(best["epoch"]), values[epochs.index(int(best["epoch"]))], "o", color="#c8541b", markersize=6)
+        if name == "hit_rate":
+            axes.set_ylim(0, 100)
+        elif max(values) > 8 * min(values) > 0:
+            axes.set_yscale("log")  # the first epochs would flatten all that follows
+        axes.set_ylabel(label)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].legend(frameon=False)
+    for axes in figure.axes[2:]:
+        axes.set_xlabel("epoch")
+    with written_whole(path) as beside:
+        figure.savefig(beside, format="png")

@@ -1,0 +1,184 @@
+"""The folder that a training leaves, and how a training that was stopped finds back into it.
+
+recipe.toml           what was trained
+run.json              on which rows, when, on what machine
+history.csv, .json    one line per epoch
+model.safetensors     the best epoch by validation RMSE
+last.safetensors      the last epoch, with everything that resuming needs
+scores.json           the best epoch's scores; present only when the training is complete
+curves.png            loss, RMSE, MAE and hit rate over the epochs
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import platform
+import time
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.plugins.io import CheckpointIO
+
+from facepoints.data.faces import LabeledFaces
+from facepoints.data.split import Split
+from facepoints.errors import AlreadyTrained, BadRun
+from facepoints.models.checkpoint import load_model, load_tree, save_model, save_tree
+from facepoints.models.model import Model
+from facepoints.scoring import Scores
+from facepoints.training.curves import draw_curves
+from facepoints.training.recipe import Recipe, read_toml
+from facepoints.writing import write_text
+
+MODEL_FILE = "model.safetensors"
+"""The best epoch's model in a run folder."""
+
+
+class SafeCheckpoints(CheckpointIO):
+    """Lightning's training state in the same safe format as the model: no pickle."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        save_tree(Path(path), checkpoint)
+
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: Any = None) -> dict[str, Any]:
+        checkpoint: dict[str, Any] = load_tree(Path(path))
+        return checkpoint
+
+    def remove_checkpoint(self, path: Any) -> None:
+        Path(path).unlink(missing_ok=True)
+
+
+class RunFolder(Callback):
+    """Keeps the folder up to date while Lightning trains, one epoch at a time, each file whole."""
+
+    def __init__(self, folder: Path, recipe: Recipe, data: LabeledFaces) -> None:
+        self.folder = folder
+        self.recipe = recipe
+        self.data = data
+        self.history: list[dict[str, float]] = []
+        self.best = float("inf")
+        self._epoch_started = 0.0
+
+    @property
+    def model(self) -> Path:
+        return self.folder / MODEL_FILE
+
+    @property
+    def last(self) -> Path:
+        return self.folder / "last.safetensors"
+
+    @property
+    def scores(self) -> Path:
+        return self.folder / "scores.json"
+
+    def prepare(self, *, resume: bool, force: bool) -> None:
+        """Check what the folder holds before anything is written; raises BadRun where it would be lost."""
+        if force:
+            for path in (self.scores, self.last, self.model):
+                path.unlink(missing_ok=True)
+        if self.last.exists() or self.scores.exists():
+            self._refuse_another()
+            if self.scores.exists():
+                raise AlreadyTrained(f"{self.folder} is already trained; use it, or train it anew with --force")
+            if not resume:
+                raise BadRun(f"{self.folder}: a stopped training; go on with --resume or start anew with --force")
+
+    def _refuse_another(self) -> None:
+        kept = read_toml(self.folder / "recipe.toml")
+        changed = self.recipe.differences(kept)
+        if changed:
+            name, value = next(iter(changed.items()))
+            raise BadRun(
+                f"{self.folder}: holds another recipe ({name} is {getattr(kept, name)!r} there, {value!r} here); "
+                "choose another folder or replace it with --force"
+            )
+        about = read_json(self.folder / "run.json")
+        if about["data"]["fingerprint"] != fingerprint(self.data):
+            raise BadRun(f"{self.folder}: was trained on other data; choose another folder or replace it with --force")
+
+    def write_start(self, rows: Split, parameters: int) -> None:
+        """recipe.toml and run.json: what is going to be trained, on what."""
+        about = {
+            "recipe": self.recipe.name,
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "parameters": parameters,
+            "data": {"rows": len(self.data), "fingerprint": fingerprint(self.data)},
+            "training_rows": len(rows.training),
+            "validation_rows": self.data.row[rows.validation].tolist(),
+            "machine": {"processor": platform.machine(), "system": platform.system()},
+            "versions": {name: version(name) for name in ("facepoints", "torch", "lightning", "numpy")},
+        }
+        write_text(self.folder / "recipe.toml", self.recipe.to_toml())
+        write_text(self.folder / "run.json", json.dumps(about, indent=1))
+
+    def load_best(self) -> tuple[Model, dict[str, Any]]:
+        return load_model(self.model)
+
+    def write_end(self, scores: Scores, seconds: float) -> None:
+        """curves.png and, as the very last, scores.json: the training is complete."""
+        draw_curves(self.history, self.folder / "curves.png", title=self.recipe.name)
+        best = min(self.history, key=lambda epoch: epoch["validation_rmse"])
+        about = {
+            **scores.as_dict(),
+            "best_epoch": best["epoch"],
+            "epochs": len(self.history),
+            "seconds": round(sum(epoch["seconds"] for epoch in self.history), 2),
+        }
+        write_text(self.scores, json.dumps(about, indent=1))
+
+    # what Lightning calls
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"history": self.history, "best": self.best}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.history, self.best = state["history"], state["best"]
+
+    def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self._epoch_started = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: Trainer, module: Any) -> None:
+        epoch: dict[str, float] = {"epoch": trainer.current_epoch + 1}
+        epoch["seconds"] = round(time.monotonic() - self._epoch_started, 3)
+        epoch["learning_rate"] = trainer.optimizers[0].param_groups[0]["lr"]
+        epoch |= {f"training_{name}": value for name, value in module.train_metrics.items()}
+        epoch |= {f"validation_{name}": value for name, value in module.validation_metrics.items()}
+        self.history.append(epoch)
+        if not trainer.is_global_zero:
+            return
+        if epoch["validation_rmse"] < self.best:
+            self.best = epoch["validation_rmse"]
+            save_model(self.model, module.judged, {"validation_rmse": self.best, "epoch": epoch["epoch"]})
+        write_history(self.history, self.folder)
+
+
+def write_history(history: list[dict[str, float]], folder: Path) -> None:
+    """history.csv for spreadsheets and history.json for programs: one line, one object per epoch."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, fieldnames=list(history[0]), lineterminator="\n")
+    table.writeheader()
+    table.writerows(history)
+    write_text(folder / "history.csv", text.getvalue())
+    write_text(folder / "history.json", json.dumps(history, indent=1))
+
+
+def fingerprint(data: LabeledFaces) -> str:
+    """A short name for exactly these faces and labels: the same data, the same name."""
+    digest = hashlib.blake2b(digest_size=12)
+    for array in (data.faces, data.points, data.observed, data.source):
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file of a run; raises BadRun where it is absent or damaged."""
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadRun(f"{path}: absent or damaged ({error}); expected what `facepoints train` leaves") from error

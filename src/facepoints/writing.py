@@ -1,0 +1,38 @@
+"""Files are written whole or not at all: beside their place first, then renamed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from facepoints.errors import BadFile
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Gives a path beside `path` to write to; it takes its place when the block ends without an error.
+
+    A reader sees the old file or the new one, never half of one. Makes the folder. The suffix stays the same, for
+    writers that choose the format by it. A full disk or a forbidden folder raises BadFile and leaves the old file.
+    """
+    beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield beside
+        with beside.open("rb") as file:
+            os.fsync(file.fileno())  # or a power cut could leave the new name with nothing behind it
+        os.replace(beside, path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise BadFile(f"{path}: cannot be written ({reason}). Choose another place or make room") from error
+    finally:
+        with suppress(OSError):  # there is nothing to tidy where nothing could be written
+            beside.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file whole."""
+    with written_whole(path) as beside:
+        beside.write_text(text, "utf-8")
