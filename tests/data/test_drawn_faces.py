@@ -6,6 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
+from facepoints.data.drawn.paint import disc, stain
+from facepoints.data.drawn.person import a_person, head
+from facepoints.data.drawn.portrait import LARGE, LARGER, draw_portrait, photo_of
+from facepoints.data.drawn.relief import SPAN, Pose, heights
 from facepoints.data.drawn_faces import (
     LABEL_NOISE,
     SOURCE_B_OFFSET,
@@ -13,10 +17,6 @@ from facepoints.data.drawn_faces import (
     drawn_asked,
     drawn_training,
 )
-from facepoints.data.drawn.paint import disc, stain
-from facepoints.data.drawn.person import a_person, head
-from facepoints.data.drawn.portrait import LARGE, LARGER, draw_portrait, photo_of
-from facepoints.data.drawn.relief import SPAN, Pose, heights
 from facepoints.errors import BadChoice
 from facepoints.keypoints import FIFTEEN, FOUR
 

@@ -51,6 +51,7 @@ def fit(
     data: LabeledFaces,
     folder: Path,
     *,
+    rows: Split | None = None,
     resume: bool = False,
     force: bool = False,
     machine: Machine | None = None,
@@ -59,6 +60,7 @@ def fit(
 ) -> Scores:
     """Train a recipe on labeled faces; leave a run folder; give the best epoch's scores on the validation rows.
 
+    `rows` are the positions to train and to validate on, where the recipe's own split is not wanted.
     With `resume` a training that was stopped goes on after its last whole epoch, to the same end as if it had never
     stopped. Raises BadRun where the folder holds a finished, an unfinished or another training; `force` starts anew.
     """
@@ -69,7 +71,7 @@ def fit(
     if recipe.flip and chosen.keypoints.lone_sides():
         alone = ", ".join(chosen.keypoints.lone_sides())
         raise BadChoice(f"flip={recipe.flip:g} needs both sides of each point, but {alone} has no partner; set flip=0")
-    rows = split(chosen, recipe.split, recipe.validation_fraction, recipe.seed)
+    rows = rows or split(chosen, recipe.split, recipe.validation_fraction, recipe.seed)
     training, validation = chosen.take(rows.training), chosen.take(rows.validation)
 
     torch.manual_seed(recipe.seed)
