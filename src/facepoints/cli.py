@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -107,8 +108,8 @@ def train(
     if precision:
         chosen = chosen.but(precision=precision)
     folder = run or Path("runs") / chosen.name
-    labeled = load_training(data, skip_broken=skip_broken, say=_note)
-
+    with console.status("reading faces ..."):
+        labeled = load_training(data, skip_broken=skip_broken, say=_note)
     with console.status("starting torch ..."):
         from lightning.pytorch.loggers import TensorBoardLogger
 
@@ -129,6 +130,9 @@ def train(
     except AlreadyTrained as already:
         _note(str(already))
         return
+    except KeyboardInterrupt:
+        _note("stopped; the same command with --resume goes on after the last whole epoch")
+        raise typer.Exit(130) from None
     print_scores(scores, console)
     console.print(
         f"The run is in [bold]{folder}[/]: look at curves.png; then `facepoints evaluate {folder} --data {data}`"
@@ -149,7 +153,8 @@ def evaluate(
     """Score a run on its validation rows (all rows of other data), with tables and pictures."""
     from facepoints.data.loading import load_training
 
-    labeled = load_training(data, skip_broken=skip_broken, say=_note)
+    with console.status("reading faces ..."):
+        labeled = load_training(data, skip_broken=skip_broken, say=_note)
     with console.status("looking at the faces ..."):
         from facepoints.evaluation.judge import judge
         from facepoints.evaluation.report import print_scores
@@ -170,7 +175,8 @@ def submit(
     """Answer the look-up table: write the competition's submission file."""
     from facepoints.data.loading import load_asked
 
-    asked = load_asked(data)
+    with console.status("reading faces ..."):
+        asked = load_asked(data)
     with console.status("answering the look-up table ..."):
         from facepoints.evaluation.submission import submit as write
 
@@ -186,13 +192,14 @@ def _print_book() -> None:
     from facepoints.training.recipe import Recipe
     from facepoints.training.recipe_book import BOOK
 
-    table = Table("recipe", "what it is", "missing points", "differs from its parent in", title="The recipe book")
+    table = Table("recipe", "what it is, and how it differs from its parent", title="The recipe book", box=box.SIMPLE)
     table.title_justify = "left"
+    table.columns[0].no_wrap = True
     for name, (recipe, parent) in BOOK.items():
         changes = recipe.differences(parent) if parent else {}
         words = ", ".join(f"{field} {_value(value)}" for field, value in changes.items())
-        line = f"[dim]{parent.name}:[/] {words}" if parent else "[dim]-[/]"
-        table.add_row(f"[bold]{name}[/]", recipe.summary, recipe.missing, line)
+        line = f"\n[dim]{parent.name} but {words}[/]" if parent else ""
+        table.add_row(f"[bold]{name}[/]", recipe.summary + line)
     console.print(table)
     console.print(f"`facepoints recipes {next(iter(BOOK))}` shows one with its network; any of them trains with")
     console.print("`facepoints train RECIPE --data DATA --run FOLDER`, any field of it changes with --set")

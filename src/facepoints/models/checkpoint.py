@@ -17,8 +17,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from facepoints.errors import BadRun
-from facepoints.keypoints import KeypointSet
+from facepoints.errors import BadChoice, BadRun
+from facepoints.keypoints import SOURCES, KeypointSet
 from facepoints.models.model import Model
 from facepoints.models.networks import Size
 from facepoints.writing import written_whole
@@ -53,10 +53,11 @@ def load_model(path: Path) -> tuple[Model, dict[str, Any]]:
         keypoints = KeypointSet(tuple(words["keypoints"]))
         model = Model(words["network"], keypoints, Size(**words["size"]), words["recipe"])
         model.all_keypoints = KeypointSet(tuple(words["all_keypoints"]))
-        model.typical = torch.zeros_like(tree["weights"]["typical"])  # its size is the data's, not the network's
+        model.all_keypoints.only(keypoints.names)  # raises where one is not among them
+        model.typical = torch.zeros(len(SOURCES), len(model.all_keypoints), 2)  # as large as the data's keypoint set
         model.load_state_dict(tree["weights"])
-    except (KeyError, TypeError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, BadChoice) as error:
+        reason = _first_line(error)
         raise BadRun(f"{path}: not a model that this facepoints can build ({reason}). Train it anew") from error
     return model.eval(), words["score"]
 
@@ -77,14 +78,20 @@ def load_tree(path: Path) -> Any:
             return _from_json(json.loads(words), file)
     except FileNotFoundError:
         raise BadRun(f"{path}: no such file; expected what `facepoints train` leaves in a run folder") from None
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        reason = _first_line(error)
         raise BadRun(f"{path}: damaged or not made by facepoints ({reason}). Copy it again or train anew") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _to_json(node: Any, place: str, tensors: dict[str, Tensor]) -> Any:
     """The node as JSON that can be told back: containers become {"kind": ..., "items": ...}."""
     if isinstance(node, Tensor):
+        while place in tensors:
+            place += "'"  # the keys 1 and "1", or "a/b" and "b" in "a", lead to one place
         tensors[place] = node.detach().cpu().contiguous().clone()  # a clone: two names may share memory
         return {"kind": "tensor", "items": place}
     if isinstance(node, Mapping):

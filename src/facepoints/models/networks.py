@@ -212,7 +212,7 @@ class PointMaps(nn.Module):
         maps = self.maps(quarter + F.interpolate(x, scale_factor=2.0)).flatten(2)
         asked = self.answering[source].unsqueeze(2)
         weight = maps.gather(1, asked.expand(-1, -1, maps.shape[2])).float().softmax(dim=2)
-        offset = self.offset(deep).view(len(images), -1, 2).gather(1, asked.expand(-1, -1, 2))
+        offset = self.offset(deep).view(images.shape[0], -1, 2).gather(1, asked.expand(-1, -1, 2))
         points: Tensor = weight @ self.places + offset.float()
         return points
 

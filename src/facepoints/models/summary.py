@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
+from torch.fx.passes.shape_prop import ShapeProp
 
 from facepoints.keypoints import FACE_SIZE
+from facepoints.models.networks import Residual, Same
 from facepoints.writing import written_whole
 
 
@@ -56,66 +59,117 @@ def layers(network: nn.Module) -> list[Layer]:
 
 
 def draw_diagram(network: nn.Module, path: Path, title: str) -> None:
-    """Write the network as a picture (SVG or PNG by the suffix): a block per stage, as high as its maps, with its size.
+    """Write the network as a picture (SVG or PNG by the suffix), as it is computed: torch traces what feeds what.
 
-    Blocks stand in the order of the computation. A block's height is the side of its maps in pixels, its width grows
-    with the logarithm of its channels; layers that keep the shape share a block.
+    A block's height is the side of its maps in pixels, its width grows with the logarithm of its channels. Blocks
+    stand in the order of the computation; an arrow that jumps over others is a branch.
     """
     from matplotlib.figure import Figure
-    from matplotlib.patches import FancyBboxPatch
+    from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+    from matplotlib.path import Path as MplPath
 
     blocks = _blocks(network)
-    heights = [0.25 + 2.0 * (b.shape[1] / FACE_SIZE if len(b.shape) == 3 else 0.02) for b in blocks]
-    widths = [0.25 + 0.1 * float(torch.tensor(float(b.shape[0])).log2()) if b.shape else 0.25 for b in blocks]
-    figure = Figure(figsize=(max(5.0, sum(widths) + 0.75 * len(blocks) + 0.8), 4.1))
+    heights = [0.2 + 2.0 * (b.shape[1] / FACE_SIZE if len(b.shape) == 3 else 0.02) for b in blocks]
+    widths = [0.2 + 0.07 * math.log2(b.shape[0]) for b in blocks]
+    lefts = [0.5 + sum(widths[:i]) + 0.52 * i for i in range(len(blocks))]
+    wide = lefts[-1] + widths[-1] + 0.5
+    figure = Figure(figsize=(max(6.0, wide), 4.2))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
-    axes.set_aspect("equal")
-    x = 0.4
-    for block, height, width in zip(blocks, heights, widths, strict=True):
-        color = "#c8541b" if block is blocks[-1] else _COLORS.get(block.kind.split()[0], "#7a8793")
-        axes.add_patch(
-            FancyBboxPatch((x, -height / 2), width, height, boxstyle="round,pad=0,rounding_size=0.05", color=color)
-        )
-        size = " × ".join(str(s) for s in block.shape)
-        axes.text(x + width / 2, -height / 2 - 0.12, size, ha="center", va="top", fontsize=7.5, color="#333f48")
-        label = "\n".join(block.kind.split(" + "))
-        axes.text(x + width / 2, height / 2 + 0.1, label, ha="center", va="bottom", fontsize=7, color="#333f48")
-        if block is not blocks[-1]:
-            axes.annotate(
-                "",
-                (x + width + 0.68, 0),
-                (x + width + 0.07, 0),
-                arrowprops={"arrowstyle": "-|>", "color": "#aab4bd", "lw": 1.2},
-            )
-        x += width + 0.75
+    axes.set_xlim(0, max(6.0, wide))
+    axes.set_ylim(-1.7, 2.5)
+    for i, (block, x, width, height) in enumerate(zip(blocks, lefts, widths, heights, strict=True)):
+        color = _COLORS.get(block.kind.split()[0], "#7a8793")
+        shape = "round,pad=0,rounding_size=0.04"
+        axes.add_patch(FancyBboxPatch((x, -height / 2), width, height, boxstyle=shape, color=color))
+        size = f"{block.shape[0]}" + (f"\n{block.shape[1]}²" if len(block.shape) == 3 else "")
+        axes.text(x + width / 2, -height / 2 - 0.08, size, ha="center", va="top", fontsize=7, color="#333f48")
+        words = block.kind.replace(" / ", "/").replace(" ", "\n")
+        axes.text(x + width / 2, height / 2 + 0.07, words, ha="center", va="bottom", fontsize=6.5, color="#333f48")
+        for j in block.fed_by:
+            if j == i - 1:
+                line = MplPath([(lefts[j] + widths[j] + 0.06, 0.0), (x - 0.06, 0.0)])
+            else:  # around the blocks between, deeper the farther it goes
+                start, end = lefts[j] + widths[j] / 2, x + width / 2
+                low = -0.95 - 0.09 * min(i - j, 8)
+                ends = -heights[j] / 2 - 0.4, -height / 2 - 0.4
+                path_points = [(start, ends[0]), (start + 0.1, low), (end - 0.1, low), (end, ends[1])]
+                line = MplPath(path_points, [MplPath.MOVETO, *[MplPath.CURVE4] * 3])
+            arrow = FancyArrowPatch(path=line, arrowstyle="-|>", mutation_scale=8, fill=False)
+            arrow.set_color("#8d99a3")
+            axes.add_patch(arrow)
     total = sum(p.numel() for p in network.parameters())
-    axes.text(0.4, 2.35, title, fontsize=13, weight="bold", color="#1d262c")
-    axes.text(0.4, 2.12, f"{total:,} trainable parameters", fontsize=9, color="#55636e")
-    axes.set_xlim(0, x)
-    axes.set_ylim(-1.55, 2.6)
+    axes.text(0.5, 2.3, title, fontsize=13, weight="bold", color="#1d262c")
+    axes.text(0.5, 2.08, f"{total:,} trainable parameters", fontsize=9, color="#55636e")
     with written_whole(path) as beside:
-        figure.savefig(beside, format=path.suffix.lstrip(".").lower() or "png", dpi=130, facecolor="white")
+        figure.savefig(beside, format=path.suffix.lstrip(".").lower(), dpi=130, facecolor="white")
 
 
-_COLORS = {"conv": "#2f6f9f", "pool": "#8fb7d3", "residual": "#24577d", "dense": "#5b8a3c", "flatten": "#aab4bd"}
+_COLORS = {
+    "conv": "#2f6f9f",
+    "residual": "#24577d",
+    "pool": "#8fb7d3",
+    "up": "#8fb7d3",
+    "add": "#c9a227",
+    "dense": "#5b8a3c",
+    "softmax": "#c8541b",
+    "points": "#c8541b",
+}
 
 
-def _blocks(network: nn.Module) -> list[Layer]:
-    """The layers, put together where neighbors keep the shape or only shrink it: what a diagram has room for."""
-    blocks: list[Layer] = []
-    residual: str | None = None
-    for layer in layers(network):
-        stage = layer.place.split(".body.")[0] if ".body." in layer.place else None
-        kind = "residual" if stage else layer.kind
-        silent = layer.kind.split()[0] in ("relu", "leaky", "batch", "dropout", "identity")
-        if (stage and stage == residual) or (silent and blocks):
-            last = blocks.pop()
-            blocks.append(Layer(last.place, last.kind, layer.shape, last.parameters + layer.parameters, 0))
-        else:
-            blocks.append(Layer(layer.place, kind, layer.shape, layer.parameters, 0))
-        residual = stage
+@dataclass(frozen=True)
+class _Block:
+    kind: str
+    shape: tuple[int, ...]
+    fed_by: tuple[int, ...]
+
+
+class _Stages(fx.Tracer):
+    """A tracer that takes a residual pair of convolutions as one step."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, Residual | Same) or super().is_leaf_module(m, module_qualified_name)
+
+
+def _blocks(network: nn.Module) -> list[_Block]:
+    """The steps worth a block, each with the earlier ones that feed it."""
+    traced = fx.GraphModule(network, _Stages().trace(network))
+    traced.eval()
+    with torch.inference_mode():
+        ShapeProp(traced).propagate(torch.zeros(1, 1, FACE_SIZE, FACE_SIZE), torch.zeros(1, dtype=torch.long))
+    modules = dict(traced.named_modules())
+    blocks: list[_Block] = []
+    feeding: dict[fx.Node, tuple[int, ...]] = {}  # for each step, the blocks that its value comes from
+    for node in traced.graph.nodes:
+        sources = tuple(sorted({i for before in node.all_input_nodes for i in feeding[before]}))
+        if node.target is getattr:  # a shape is no value: nothing flows
+            sources = ()
+        kind = _worth_a_block(node, modules, len(sources))
+        if kind is None or (node.op == "placeholder" and node.name != "images"):
+            feeding[node] = sources
+            continue
+        meta = node.meta["tensor_meta"] if node.op != "output" else node.args[0].meta["tensor_meta"]
+        feeding[node] = (len(blocks),)
+        blocks.append(_Block(kind, tuple(meta.shape[1:]), sources))
     return blocks
+
+
+def _worth_a_block(node: fx.Node, modules: dict[str, nn.Module], sources: int) -> str | None:
+    if node.op == "output":
+        return "points"
+    if node.op == "placeholder":
+        return "face" if node.name == "images" else None
+    if node.op == "call_module":
+        module = modules[str(node.target)]
+        if isinstance(module, Residual):
+            return "residual"
+        return _in_words(module) if isinstance(module, nn.Conv2d | nn.Linear | nn.MaxPool2d) else None
+    name = getattr(node.target, "__name__", str(node.target))
+    if name == "interpolate":
+        return "up 2×"
+    if name == "softmax":
+        return "softmax mean"
+    return "add" if name == "add" and sources > 1 and len(node.meta["tensor_meta"].shape) == 4 else None
 
 
 def _in_words(module: nn.Module) -> str:

@@ -99,7 +99,10 @@ def fit(
             enable_model_summary=False,
             use_distributed_sampler=False,  # Batches knows its rank
         )
-        trainer.fit(fitting, ckpt_path=str(run.last) if run.last.exists() else None, weights_only=None)
+        try:
+            trainer.fit(fitting, ckpt_path=str(run.last) if run.last.exists() else None, weights_only=None)
+        except SystemExit:  # how Lightning answers Ctrl-C
+            raise KeyboardInterrupt from None
     return finish(run, data, rows, seconds=time.monotonic() - started)
 
 

@@ -116,8 +116,8 @@ demo = cnn_masked.but(
     name="demo",
     summary="cnn-masked made small: what the demo trains in two minutes on drawn faces",
     width=16,
-    epochs=8,
-    squared_epochs=2,
+    epochs=30,
+    squared_epochs=8,
     learning_rate=4e-3,
 )
 
