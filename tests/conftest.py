@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from facepoints.data.drawn_faces import drawn_training
+from facepoints.data.faces import LabeledFaces
+from facepoints.training.recipe import Recipe
+from facepoints.training.recipe_book import find
+
 
 @pytest.fixture(scope="session")
 def competition_files() -> Path:
@@ -24,3 +29,27 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session")
+def few_faces() -> LabeledFaces:
+    """Sixty drawn faces of both sources: a tiny recipe trains on them in a second."""
+    return drawn_training(60, seed=5)
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Recipe:
+    """`cnn-masked` made tiny: everything that it does, at a tenth of a second per epoch."""
+    return find("cnn-masked").but(
+        name="tiny", width=4, dropout=0.2, epochs=4, squared_epochs=1, batch_size=16, precision="32-true"
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_run(few_faces: LabeledFaces, tiny: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The finished run of `tiny` on `few_faces`: to be looked at, not to be changed."""
+    from facepoints.training.fit import fit  # here, as torch takes seconds that other tests need not wait
+
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    fit(tiny, few_faces, folder)
+    return folder

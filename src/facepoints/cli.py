@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
@@ -15,6 +15,9 @@ from rich.console import Console
 from rich.table import Table
 
 from facepoints.errors import AlreadyTrained, BadChoice, FacepointsError
+
+if TYPE_CHECKING:
+    from facepoints.data.faces import LabeledFaces
 
 app = typer.Typer(
     help="Train, judge and run facial keypoint detectors.",
@@ -26,7 +29,7 @@ app = typer.Typer(
 console = Console()
 _errors = Console(stderr=True)
 
-DATA_HELP = "folder with training.zip or .csv (and test.zip, IdLookupTable.csv), or 'drawn' for built-in faces"
+DATA_HELP = "folder with training.zip or .csv (and test.zip, IdLookupTable.csv), a CSV, or 'drawn' for built-in faces"
 Data = Annotated[str, typer.Option("--data", metavar="DATA", help=DATA_HELP)]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder that `facepoints train` left")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="change a field of the recipe")]
@@ -101,15 +104,13 @@ def train(
     skip_broken: SkipBroken = False,
 ) -> None:
     """Train a recipe; leave weights, history, scores and curves in a run folder."""
-    from facepoints.data.loading import load_training
     from facepoints.training.recipe_book import open_recipe
 
     chosen = open_recipe(recipe).but_set(changes or [])
     if precision:
         chosen = chosen.but(precision=precision)
     folder = run or Path("runs") / chosen.name
-    with console.status("reading faces ..."):
-        labeled = load_training(data, skip_broken=skip_broken, say=_note)
+    labeled = _faces(data, skip_broken)
     with console.status("starting torch ..."):
         from lightning.pytorch.loggers import TensorBoardLogger
 
@@ -151,10 +152,7 @@ def evaluate(
     skip_broken: SkipBroken = False,
 ) -> None:
     """Score a run on its validation rows (all rows of other data), with tables and pictures."""
-    from facepoints.data.loading import load_training
-
-    with console.status("reading faces ..."):
-        labeled = load_training(data, skip_broken=skip_broken, say=_note)
+    labeled = _faces(data, skip_broken)
     with console.status("looking at the faces ..."):
         from facepoints.evaluation.judge import judge
         from facepoints.evaluation.report import print_scores
@@ -182,6 +180,18 @@ def submit(
 
         values = write(run, asked, out, flip=flip)
     console.print(f"{len(values):,} values for {len(asked.faces):,} images are in [bold]{out}[/]")
+
+
+def _faces(data: str, skip_broken: bool) -> LabeledFaces:
+    """The labeled faces of DATA, with a sign of life while they are read or drawn."""
+    from facepoints.data.loading import load_training
+
+    with console.status("reading faces ...") as status:
+
+        def photos(done: int, total: int) -> None:
+            status.update(f"reading photos: {done:,} of {total:,}")
+
+        return load_training(data, skip_broken=skip_broken, say=_note, progress=photos)
 
 
 def _note(message: str) -> None:

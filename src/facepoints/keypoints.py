@@ -92,3 +92,68 @@ FIFTEEN = KeypointSet(
 
 FOUR = ("left_eye_center", "right_eye_center", "nose_tip", "mouth_center_bottom_lip")
 """The points that source B labels: the eight best-labeled coordinates of the competition's files."""
+
+SIXTY_EIGHT = KeypointSet(
+    (
+        *(f"jaw_right_{i}" for i in range(1, 9)),  # from the ear down
+        "chin",
+        *(f"jaw_left_{i}" for i in range(8, 0, -1)),
+        "right_eyebrow_outer_end",
+        "right_eyebrow_outer_middle",
+        "right_eyebrow_middle",
+        "right_eyebrow_inner_middle",
+        "right_eyebrow_inner_end",
+        "left_eyebrow_inner_end",
+        "left_eyebrow_inner_middle",
+        "left_eyebrow_middle",
+        "left_eyebrow_outer_middle",
+        "left_eyebrow_outer_end",
+        "nose_bridge_1",  # between the eyes
+        "nose_bridge_2",
+        "nose_bridge_3",
+        "nose_tip",
+        "nose_right_wing",
+        "nose_right_base",
+        "nose_base",
+        "nose_left_base",
+        "nose_left_wing",
+        "right_eye_outer_corner",
+        "right_eye_upper_outer_lid",
+        "right_eye_upper_inner_lid",
+        "right_eye_inner_corner",
+        "right_eye_lower_inner_lid",
+        "right_eye_lower_outer_lid",
+        "left_eye_inner_corner",
+        "left_eye_upper_inner_lid",
+        "left_eye_upper_outer_lid",
+        "left_eye_outer_corner",
+        "left_eye_lower_outer_lid",
+        "left_eye_lower_inner_lid",
+        "mouth_right_corner",
+        "mouth_right_top_lip_outer",
+        "mouth_right_top_lip_inner",
+        "mouth_center_top_lip",
+        "mouth_left_top_lip_inner",
+        "mouth_left_top_lip_outer",
+        "mouth_left_corner",
+        "mouth_left_bottom_lip_outer",
+        "mouth_left_bottom_lip_inner",
+        "mouth_center_bottom_lip",
+        "mouth_right_bottom_lip_inner",
+        "mouth_right_bottom_lip_outer",
+        "mouth_right_inside_corner",  # from here on: where the lips meet
+        "mouth_right_inside_top",
+        "mouth_center_inside_top",
+        "mouth_left_inside_top",
+        "mouth_left_inside_corner",
+        "mouth_left_inside_bottom",
+        "mouth_center_inside_bottom",
+        "mouth_right_inside_bottom",
+    )
+)
+"""The 68 points of the 300-W markup, in its order: jaw 1-17, eyebrows 18-27, nose 28-36, eyes 37-48, mouth 49-68.
+
+After Sagonas et al., "300 Faces in-the-Wild Challenge", ICCV Workshops 2013; numbered in the figure of
+https://ibug.doc.ic.ac.uk/resources/300-W/. Point 1 is at the subject's right ear: image left. Where a point is one
+of the fifteen, it has that name.
+"""

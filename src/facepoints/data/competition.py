@@ -30,6 +30,7 @@ from facepoints.keypoints import FIFTEEN, FOUR, KeypointSet
 
 __all__ = [
     "Cache",
+    "cache_folder_of",
     "default_cache_folder",
     "read_asked",
     "read_sample_submission",
@@ -63,7 +64,7 @@ def read_training(
     def parse() -> FaceTable:
         return read_face_table(path, coordinate_reader, skip_broken)
 
-    table = cached_table(path, "training_skip" if skip_broken else "training", _folder_of(cache), parse)
+    table = cached_table(path, "training_skip" if skip_broken else "training", cache_folder_of(cache), parse)
     for line, fault in table.broken:
         if on_skip is not None:
             on_skip(f"{path.name} line {line:,} skipped: {fault}.")
@@ -86,7 +87,7 @@ def read_test_faces(path: Path, *, cache: Cache = "user") -> tuple[NDArray[np.ui
     def parse() -> FaceTable:
         return read_face_table(found, _image_id_reader, skip_broken=False)
 
-    table = cached_table(found, "test", _folder_of(cache), parse)
+    table = cached_table(found, "test", cache_folder_of(cache), parse)
     image_id = table.values[:, 0].astype(np.int64)
     order = np.argsort(image_id, kind="stable")
     twice = np.flatnonzero(np.diff(image_id[order]) == 0)
@@ -203,6 +204,7 @@ def _find(place: Path, stem: str) -> Path:
     raise BadFile(f"{place}: neither {stem}.csv nor {stem}.zip is in it. Put the competition's files there.")
 
 
-def _folder_of(cache: Cache) -> Path | None:
+def cache_folder_of(cache: Cache) -> Path | None:
+    """The folder that `cache` means, or None for no cache."""
     # Asked for at each call, not at import: the environment may name another folder by then.
     return default_cache_folder() if cache == "user" else cache

@@ -1,4 +1,4 @@
-"""DATA as a person names it: a folder with the competition's files, or the word `drawn`."""
+"""DATA as a person names it: a folder with the competition's files or labeled photos, a CSV, or the word `drawn`."""
 
 from __future__ import annotations
 
@@ -8,16 +8,35 @@ from pathlib import Path
 from facepoints.data.competition import read_asked, read_training
 from facepoints.data.drawn_faces import drawn_asked, drawn_training
 from facepoints.data.faces import AskedFaces, LabeledFaces
+from facepoints.data.labeled_photos import Progress, read_labeled_photos
+from facepoints.data.photo_table import names_photos
+from facepoints.errors import BadFile
 
 DRAWN = "drawn"
 """The word that stands for built-in faces, wherever a folder could."""
 
+LABEL_FILES = ("training.csv", "training.zip", "points.csv", "points.zip")
+"""Where a folder's labels are: in the first of these that is there."""
 
-def load_training(data: str, *, skip_broken: bool = False, say: Callable[[str], None] = print) -> LabeledFaces:
-    """The labeled faces of DATA; `say` is told of each row that `skip_broken` leaves out."""
+
+def load_training(
+    data: str,
+    *,
+    skip_broken: bool = False,
+    say: Callable[[str], None] = print,
+    progress: Progress | None = None,
+) -> LabeledFaces:
+    """The labeled faces of DATA: the header tells whether a row holds pixels or names a photo.
+
+    `say` is told of each row that `skip_broken` leaves out; `progress` is called after each photo.
+    """
     if data == DRAWN:
         return drawn_training()
-    return read_training(Path(data), skip_broken=skip_broken, on_skip=say)
+    labels = _label_file(Path(data))
+    if labels.is_file() and labels.suffix.lower() in (".csv", ".zip") and names_photos(labels):
+        photos = read_labeled_photos(labels, skip_broken=skip_broken, on_skip=say, progress=progress)
+        return photos.faces
+    return read_training(labels, skip_broken=skip_broken, on_skip=say)
 
 
 def load_asked(data: str) -> AskedFaces:
@@ -25,3 +44,14 @@ def load_asked(data: str) -> AskedFaces:
     if data == DRAWN:
         return drawn_asked()[0]
     return read_asked(Path(data))
+
+
+def _label_file(place: Path) -> Path:
+    """The file with labels in a folder; what is no folder is taken for that file itself."""
+    if not place.is_dir():
+        return place
+    found = next((place / name for name in LABEL_FILES if (place / name).is_file()), None)
+    if found is None:
+        what = f"{place}: neither training.csv nor training.zip is in it, nor points.csv or points.zip"
+        raise BadFile(f"{what}. Put the competition's files there, or a table of points and photos.")
+    return found

@@ -48,7 +48,7 @@ def embed(faces: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _unit(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-    flat = pictures.reshape(len(pictures), -1)
+    flat = pictures.reshape(len(pictures), _SIDE * _SIDE)
     flat = flat - flat.mean(axis=1, keepdims=True)
     unit: NDArray[np.float32] = flat / (np.linalg.norm(flat, axis=1, keepdims=True) + 1e-6)
     return unit
