@@ -64,6 +64,17 @@ def demo(
 
 
 @app.command()
+def download(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="where the competition's files go")],
+) -> None:
+    """Download the competition's files with Kaggle's official client; go on where a download stopped."""
+    from facepoints.data.kaggle.files import download as fetch
+
+    fetch(folder, console)
+    console.print(f"Next: `facepoints train cnn-masked --data {folder}`")
+
+
+@app.command()
 def recipes(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="one recipe, layer by layer")] = None,
     diagram: Annotated[
@@ -169,6 +180,8 @@ def submit(
     data: Data,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="the submission file")] = Path("submission.csv"),
     flip: Annotated[bool, typer.Option("--flip/--no-flip", help="average with the mirrored face's points")] = True,
+    send: Annotated[bool, typer.Option("--send", help="hand it in at Kaggle and wait for the score")] = False,
+    message: Annotated[str | None, typer.Option("--message", metavar="TEXT", help="what Kaggle lists it as")] = None,
 ) -> None:
     """Answer the look-up table: write the competition's submission file."""
     from facepoints.data.loading import load_asked
@@ -180,6 +193,10 @@ def submit(
 
         values = write(run, asked, out, flip=flip)
     console.print(f"{len(values):,} values for {len(asked.faces):,} images are in [bold]{out}[/]")
+    if send:
+        from facepoints.data.kaggle.submission import send as hand_in
+
+        hand_in(out, message or f"facepoints {run.name}", console)
 
 
 def _faces(data: str, skip_broken: bool) -> LabeledFaces:

@@ -5,6 +5,7 @@
     ├── BadChoice                   a name, option or value that nobody offers
     ├── BadRun                      a run folder or model file that is absent, damaged or does not fit
     │   └── AlreadyTrained          a run that is there and complete: no training is needed
+    ├── KaggleError                 Kaggle has no key from us, refuses, cannot be reached, or answers nonsense
     └── MissingExtra                a part of facepoints that needs an optional install
 
 The command line prints the message in one line and exits 2; the server answers the same message with a 4xx.
@@ -34,6 +35,10 @@ class BadRun(FacepointsError):
 
 class AlreadyTrained(BadRun):
     """The run folder holds exactly this training, complete. Use it, or force a new one."""
+
+
+class KaggleError(FacepointsError):
+    """Kaggle has no key from us, refuses, cannot be reached, or answers nonsense; the message says what to do."""
 
 
 class MissingExtra(FacepointsError):
