@@ -179,7 +179,7 @@ class PointMaps(nn.Module):
         self.at12 = nn.Sequential(_normed(w2, w3, 3, stride=2), Residual(w3), Residual(w3))
         self.at6 = nn.Sequential(_normed(w3, w4, 3, stride=2), Residual(w4), Residual(w4))
         self.down6 = nn.Conv2d(w4, w3, 1)
-        self.down12 = nn.Sequential(_normed(w3, w3, 3, stride=1), nn.Conv2d(w3, w2, 1))
+        self.down12 = nn.Conv2d(w3, w2, 1)
         self.maps = nn.Sequential(_normed(w2, w2, 3, stride=1), nn.Conv2d(w2, answers, 1))
         self.offset = nn.Sequential(
             nn.Conv2d(w4, w2, 1),

@@ -16,6 +16,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from numpy.typing import NDArray
 from torch import Tensor
@@ -66,7 +67,8 @@ def fit(
     """
     machine = machine or Machine()
     run = RunFolder(folder, recipe, data)
-    run.prepare(resume=resume, force=force)
+    if not force:
+        run.refuse_to_overwrite(resume=resume)
     chosen = data.only(recipe.keypoints)
     if recipe.flip and chosen.keypoints.lone_sides():
         alone = ", ".join(chosen.keypoints.lone_sides())
@@ -79,26 +81,13 @@ def fit(
     known = data.take(rows.training)
     model.learn_typical(known.points, known.observed, known.source, data.keypoints)
     fitting = Fitting(recipe, model, _filled(training, recipe), validation)
-    run.write_start(rows, parameters=sum(p.numel() for p in model.network.parameters()))
 
     started = time.monotonic()
     with _quiet_lightning():
-        trainer = Trainer(
-            accelerator=machine.accelerator,
-            devices=machine.devices,
-            num_nodes=machine.nodes,
-            precision=recipe.precision,  # type: ignore[arg-type]
-            max_epochs=recipe.epochs,
-            gradient_clip_val=recipe.clip or None,
-            callbacks=[*_callbacks(recipe, run), *(callbacks or [])],
-            logger=loggers or False,
-            plugins=[SafeCheckpoints()],
-            num_sanity_val_steps=0,
-            log_every_n_steps=1,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            use_distributed_sampler=False,  # Batches knows its rank
-        )
+        trainer = _trainer(recipe, machine, [*_callbacks(recipe, run), *(callbacks or [])], loggers or [])
+        if force:
+            run.clear()  # not before all else has proven possible
+        run.write_start(rows, parameters=sum(p.numel() for p in model.network.parameters()))
         try:
             trainer.fit(fitting, ckpt_path=str(run.last) if run.last.exists() else None, weights_only=None)
         except SystemExit:  # how Lightning answers Ctrl-C
@@ -125,6 +114,29 @@ def _filled(training: LabeledFaces, recipe: Recipe) -> LabeledFaces:
     """The rows to train on, with the points that the recipe's strategy for missing ones gives them."""
     filled = fill(training.points, training.observed, recipe.missing, recipe.seed)
     return replace(training.take(filled.kept), points=filled.points, observed=filled.observed)
+
+
+def _trainer(recipe: Recipe, machine: Machine, callbacks: list[Callback], loggers: list[Logger]) -> Trainer:
+    try:
+        return Trainer(
+            accelerator=machine.accelerator,
+            devices=machine.devices,
+            num_nodes=machine.nodes,
+            precision=recipe.precision,  # type: ignore[arg-type]
+            max_epochs=recipe.epochs,
+            gradient_clip_val=recipe.clip or None,
+            callbacks=callbacks,
+            logger=loggers or False,
+            plugins=[SafeCheckpoints()],
+            num_sanity_val_steps=0,
+            log_every_n_steps=1,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,  # Batches knows its rank
+        )
+    except (MisconfigurationException, ImportError, ValueError) as error:
+        wanted = f"accelerator '{machine.accelerator}', {machine.devices} devices, {machine.nodes} machines"
+        raise BadChoice(f"{wanted}: cannot train there ({str(error).splitlines()[0]}). Try accelerator 'auto'") from error
 
 
 def _callbacks(recipe: Recipe, run: RunFolder) -> list[Callback]:
@@ -300,7 +312,7 @@ class Fitting(LightningModule):
 
 _OPTIMIZERS: dict[str, Callable[[Any, float], torch.optim.Optimizer]] = {
     "adam": lambda groups, rate: torch.optim.Adam([{**g, "weight_decay": 0.0} for g in groups], lr=rate),
-    "adamw": lambda groups, rate: torch.optim.AdamW(groups, lr=rate),
+    "adamw": lambda groups, rate: torch.optim.AdamW(groups, lr=rate, fused=True),
     "sgd": lambda groups, rate: torch.optim.SGD(groups, lr=rate, momentum=0.9, nesterov=True),
 }
 

@@ -12,6 +12,7 @@ import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -152,7 +153,12 @@ def _field(name: str) -> dataclasses.Field[Any]:
 
 
 def _type(field: dataclasses.Field[Any]) -> Any:
-    return get_type_hints(Recipe)[field.name]
+    return _types()[field.name]
+
+
+@cache
+def _types() -> dict[str, Any]:
+    return get_type_hints(Recipe)  # asked once: for each field of each recipe, the book would take a second
 
 
 def _kind_in_words(field: dataclasses.Field[Any]) -> str:
@@ -169,7 +175,7 @@ def _checked(field: dataclasses.Field[Any], value: Any) -> Any:
     if get_origin(kind) is tuple:
         if not isinstance(value, tuple | list):
             raise _wrong(field, value)
-        return tuple(_of_kind(field, item, get_args(kind)[0]) for item in value)
+        return tuple(_finite(field, _of_kind(field, item, get_args(kind)[0])) for item in value)
     value = _of_kind(field, value, kind)
     among, low, high = (field.metadata[key] for key in ("among", "low", "high"))
     if among and value not in among:
@@ -186,6 +192,12 @@ def _of_kind(field: dataclasses.Field[Any], value: Any, kind: Any) -> Any:
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise _wrong(field, value)
     return value
+
+
+def _finite(field: dataclasses.Field[Any], item: Any) -> Any:
+    if isinstance(item, float) and not math.isfinite(item):
+        raise _wrong(field, item)
+    return item
 
 
 def _parsed(field: dataclasses.Field[Any], text: str) -> Any:

@@ -15,6 +15,7 @@ import csv
 import hashlib
 import io
 import json
+import math
 import platform
 import time
 from datetime import UTC, datetime
@@ -77,11 +78,13 @@ class RunFolder(Callback):
     def scores(self) -> Path:
         return self.folder / "scores.json"
 
-    def prepare(self, *, resume: bool, force: bool) -> None:
+    def clear(self) -> None:
+        """Forget the training that the folder holds."""
+        for path in (self.scores, self.last, self.model):
+            path.unlink(missing_ok=True)
+
+    def refuse_to_overwrite(self, *, resume: bool) -> None:
         """Check what the folder holds before anything is written; raises BadRun where it would be lost."""
-        if force:
-            for path in (self.scores, self.last, self.model):
-                path.unlink(missing_ok=True)
         if self.last.exists() or self.scores.exists():
             self._refuse_another()
             if self.scores.exists():
@@ -140,6 +143,11 @@ class RunFolder(Callback):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.history, self.best = state["history"], state["best"]
 
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        # Lightning keeps why it stopped early, not that it did: killed just then, a training would go on
+        if any(stopping.wait_count >= stopping.patience for stopping in trainer.early_stopping_callbacks):
+            trainer.should_stop = True
+
     def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
         self._epoch_started = time.monotonic()
 
@@ -149,6 +157,9 @@ class RunFolder(Callback):
         epoch["learning_rate"] = trainer.optimizers[0].param_groups[0]["lr"]
         epoch |= {f"training_{name}": value for name, value in module.train_metrics.items()}
         epoch |= {f"validation_{name}": value for name, value in module.validation_metrics.items()}
+        if not math.isfinite(epoch["training_loss"] + epoch["validation_rmse"]):
+            what = f"the training diverged in epoch {epoch['epoch']}: its loss is no number any more"
+            raise BadRun(f"{self.folder}: {what}. Lower learning_rate or limit gradients with clip=1")
         self.history.append(epoch)
         if not trainer.is_global_zero:
             return
