@@ -75,6 +75,24 @@ def download(
 
 
 @app.command()
+def explore(
+    data: Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP)],
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="the page's folder")] = Path("explore"),
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="which random faces are shown", min=0)] = 0,
+    skip_broken: SkipBroken = False,
+) -> None:
+    """What is in these files? Tables in the terminal, pictures on one page."""
+    from facepoints.data.loading import asked_if_there, files_of
+
+    labeled = _faces(data, skip_broken)
+    with console.status("reading the test images ..."):
+        asked = asked_if_there(data)
+    from facepoints.inspection.explore_data import explore_data
+
+    explore_data(labeled, asked, out, console, files=files_of(data), seed=seed)
+
+
+@app.command()
 def recipes(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="one recipe, layer by layer")] = None,
     diagram: Annotated[
@@ -124,6 +142,7 @@ def train(
     labeled = _faces(data, skip_broken)
     with console.status("starting torch ..."):
         from lightning.pytorch.loggers import TensorBoardLogger
+        from lightning.pytorch.utilities import rank_zero_only
 
         from facepoints.evaluation.report import print_scores
         from facepoints.training.fit import Machine, fit
@@ -145,6 +164,8 @@ def train(
     except KeyboardInterrupt:
         _note("stopped; the same command with --resume goes on after the last whole epoch")
         raise typer.Exit(130) from None
+    if getattr(rank_zero_only, "rank", 0):
+        return  # of several processes the first one speaks
     print_scores(scores, console)
     console.print(
         f"The run is in [bold]{folder}[/]: look at curves.png; then `facepoints evaluate {folder} --data {data}`"

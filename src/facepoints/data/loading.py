@@ -46,6 +46,22 @@ def load_asked(data: str) -> AskedFaces:
     return read_asked(Path(data))
 
 
+def asked_if_there(data: str) -> AskedFaces | None:
+    """The test images of DATA, or None where a folder has no look-up table or DATA is one file."""
+    place = Path(data)
+    if data != DRAWN and not any((place / name).exists() for name in ("IdLookupTable.csv", "IdLookupTable.zip")):
+        return None
+    return load_asked(data)
+
+
+def files_of(data: str) -> list[Path]:
+    """The files that DATA consists of; none for drawn faces."""
+    place = Path(data)
+    if data == DRAWN:
+        return []
+    return sorted(p for p in place.iterdir() if p.is_file()) if place.is_dir() else [place]
+
+
 def _label_file(place: Path) -> Path:
     """The file with labels in a folder; what is no folder is taken for that file itself."""
     if not place.is_dir():
