@@ -13,6 +13,10 @@ from facepoints.data.faces import LabeledFaces
 from facepoints.training.recipe import Recipe
 from facepoints.training.recipe_book import find
 
+# Tiny networks gain nothing from a second thread, and on a busy machine the two wait for each other (twice the work).
+# Set before anything imports torch; programs that tests start inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def competition_files() -> Path:

@@ -13,10 +13,10 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from numpy.typing import NDArray
 from torch import Tensor
@@ -136,7 +136,9 @@ def _trainer(recipe: Recipe, machine: Machine, callbacks: list[Callback], logger
         )
     except (MisconfigurationException, ImportError, ValueError) as error:
         wanted = f"accelerator '{machine.accelerator}', {machine.devices} devices, {machine.nodes} machines"
-        raise BadChoice(f"{wanted}: cannot train there ({str(error).splitlines()[0]}). Try accelerator 'auto'") from error
+        raise BadChoice(
+            f"{wanted}: cannot train there ({str(error).splitlines()[0]}). Try accelerator 'auto'"
+        ) from error
 
 
 def _callbacks(recipe: Recipe, run: RunFolder) -> list[Callback]:
@@ -191,6 +193,8 @@ class Fitting(LightningModule):
         self.model: Model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         model.label_offset.requires_grad_(recipe.label_offset)
         self.averaged = AveragedModel(model, multi_avg_fn=self._average, use_buffers=True) if recipe.ema else None
+        if self.averaged is not None:
+            self.averaged.requires_grad_(False)  # with several processes, each parameter is waited for to learn
         self.training_rows = training
         self.validation_rows = validation
         self.train_metrics: dict[str, float] = {}
@@ -215,6 +219,14 @@ class Fitting(LightningModule):
         self._validation_images = torch.from_numpy(np.array(self.validation_rows.faces)).to(device)
         self._validation_source = torch.from_numpy(np.array(self.validation_rows.source)).to(device)
         self._generator = torch.Generator(device)
+
+    def on_train_start(self) -> None:
+        # kept moments come back row by row; the fused optimizer reads them in the order of the weights' memory
+        for optimizer in self.trainer.optimizers:
+            for weight, state in optimizer.state.items():
+                for name, value in state.items():
+                    if value.shape == weight.shape:
+                        state[name] = torch.empty_like(weight).copy_(value)
 
     def train_dataloader(self) -> Batches:
         trainer = self.trainer

@@ -1,0 +1,174 @@
+"""Training and validation rows: complete, disjoint, repeatable, and no picture on both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from facepoints.data.faces import LabeledFaces
+from facepoints.data.split import ALIKE, Split, alike_pairs, embed, group_alike, split, split_groups, split_last
+from facepoints.errors import BadChoice
+from facepoints.keypoints import KeypointSet
+
+Faces = NDArray[np.uint8]
+
+STRANGERS = 300
+
+
+def strangers(n: int, seed: int = 0) -> Faces:
+    """n pictures that have nothing in common, as smooth as faces are: (n, 96, 96)."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.uniform(0, 255, (n, 12, 12)).astype(np.float32)
+    return np.stack([cv2.resize(picture, (96, 96)) for picture in coarse]).astype(np.uint8)
+
+
+def labeled(faces: Faces, source: NDArray[np.int64]) -> LabeledFaces:
+    n = len(faces)
+    points, observed = np.full((n, 1, 2), 40, np.float32), np.ones((n, 1), bool)
+    return LabeledFaces(faces, points, observed, source, KeypointSet(("nose_tip",)), np.arange(n))
+
+
+def darker(face: Faces) -> Faces:
+    return (face * 0.6 + 10).astype(np.uint8)
+
+
+def jpeg(face: Faces) -> Faces:
+    return np.asarray(cv2.imdecode(cv2.imencode(".jpg", face, [cv2.IMWRITE_JPEG_QUALITY, 30])[1], 0))
+
+
+def shifted(face: Faces) -> Faces:
+    return np.roll(face, 1, axis=1)
+
+
+CHANGES: dict[str, Callable[[Faces], Faces]] = {
+    "the same": lambda face: face,
+    "darker": darker,
+    "jpeg": jpeg,
+    "a pixel aside": shifted,
+}
+
+
+@pytest.fixture(scope="module")
+def data() -> LabeledFaces:
+    """300 strangers, 100 of source A and 200 of B; then a twin of 20 of A, 5 for each change, some said to be B's."""
+    faces = strangers(STRANGERS)
+    twins = [change(faces[i]) for j, change in enumerate(CHANGES.values()) for i in range(5 * j, 5 * j + 5)]
+    source = np.repeat([0, 1, 0, 1], [100, 200, 10, 10])
+    return labeled(np.concatenate([faces, twins]), source)
+
+
+@pytest.mark.parametrize("how", ["groups", "last"])
+@pytest.mark.parametrize("fraction", [0.05, 0.2, 0.5])
+def test_the_sides_are_disjoint_complete_and_in_order(data: LabeledFaces, how: str, fraction: float) -> None:
+    rows = split(data, how, fraction, seed=0)
+    both = np.concatenate([rows.training, rows.validation])
+    np.testing.assert_array_equal(np.sort(both), np.arange(len(data)))
+    assert (np.diff(rows.training) > 0).all()
+    assert (np.diff(rows.validation) > 0).all()
+
+
+def test_the_same_seed_gives_the_same_rows_and_another_others(data: LabeledFaces) -> None:
+    first, again, other = (split_groups(data, 0.2, seed).validation for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_twin_stays_on_its_twin_s_side(data: LabeledFaces, change: str) -> None:
+    first = 5 * list(CHANGES).index(change)
+    own, twin = np.arange(first, first + 5), np.arange(STRANGERS + first, STRANGERS + first + 5)
+    validated = [np.isin(np.arange(len(data)), split_groups(data, 0.3, seed).validation) for seed in range(10)]
+    for side in validated:
+        np.testing.assert_array_equal(side[own], side[twin])
+    assert np.any(validated, axis=0)[own].any()  # they were drawn at all
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.25, 0.5])
+@pytest.mark.parametrize("seed", range(5))
+def test_both_sources_keep_their_proportion(data: LabeledFaces, fraction: float, seed: int) -> None:
+    rows = split_groups(data, fraction, seed)
+    for source in (0, 1):
+        got = np.count_nonzero(data.source[rows.validation] == source)
+        # a group of two may be rounded, and twins of the other source come along
+        assert got == pytest.approx(fraction * np.count_nonzero(data.source == source), abs=1 + 10 * (source == 1))
+
+
+def test_strangers_are_no_group_and_light_makes_none() -> None:
+    faces = strangers(60)
+    assert group_alike(faces).tolist() == list(range(60))
+    likeness = (embed(faces) * embed(darker(faces))).sum(axis=1)
+    assert likeness.min() > 0.99
+
+
+def test_likeness_of_vectors_lies_between_minus_one_and_one() -> None:
+    vectors = embed(strangers(20))
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3)
+
+
+def test_groups_are_all_that_hangs_together() -> None:
+    """Each picture of a slow fade is like its neighbors; the first and the last are strangers, yet one group."""
+    a, b, c = strangers(3, seed=4).astype(np.float32)
+    fade = np.stack([a + (b - a) * t for t in np.linspace(0, 1, 9)]).astype(np.uint8)
+    order = np.random.default_rng(0).permutation(10)
+    faces = np.concatenate([fade, c[None].astype(np.uint8)])[order]
+    first, last = np.flatnonzero(order == 0)[0], np.flatnonzero(order == 8)[0]
+    assert (embed(faces)[first] @ embed(faces)[last]) < ALIKE
+    group = group_alike(faces)
+    members = np.flatnonzero(order < 9)
+    assert set(group[members]) == {members.min()}
+    assert group[order == 9] == np.flatnonzero(order == 9)
+
+
+def test_pairs_are_given_once_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    faces = strangers(40)
+    faces[[7, 23, 39]] = faces[2]
+    whole = alike_pairs(faces)
+    monkeypatch.setattr("facepoints.data.split._BLOCK", 6)
+    np.testing.assert_array_equal(alike_pairs(faces), whole)
+    assert {tuple(pair) for pair in whole.tolist()} == {(2, 7), (2, 23), (2, 39), (7, 23), (7, 39), (23, 39)}
+    assert alike_pairs(faces[:0]).shape == (0, 2)
+
+
+@pytest.mark.parametrize(("n", "fraction"), [(7049, 0.2), (2140, 0.2), (10, 0.15), (11, 0.1), (3, 0.5)])
+def test_last_is_keras_validation_split(n: int, fraction: float) -> None:
+    # keras.src.trainers.data_adapters.array_slicing.train_validation_split: int(floor(n * (1 - split)))
+    first = int(np.floor(n * (1.0 - fraction)))
+    data = labeled(np.zeros((n, 1, 1), np.uint8), np.zeros(n, np.int64))
+    rows = split_last(data, fraction)
+    assert (rows.training[-1], rows.validation[0], rows.validation[-1]) == (first - 1, first, n - 1)
+
+
+def test_how_chooses_the_split(data: LabeledFaces) -> None:
+    def same(a: Split, b: Split) -> bool:
+        return np.array_equal(a.validation, b.validation)
+
+    assert same(split(data, "last", 0.2, 3), split_last(data, 0.2))
+    assert same(split(data, "groups", 0.2, 3), split_groups(data, 0.2, 3))
+    assert not same(split_last(data, 0.2), split_groups(data, 0.2, 3))
+
+
+@pytest.mark.parametrize(
+    ("how", "n", "fraction", "message"),
+    [
+        ("groups", 10, 0.0, "between 0 and 1"),
+        ("last", 10, 1.0, "between 0 and 1"),
+        ("groups", 1, 0.5, "at least 2"),
+        ("last", 0, 0.5, "at least 2"),
+        ("groups", 2, 0.05, "leaves 2 training and 0 validation rows; both need some"),
+        ("last", 2, 0.6, "leaves 0 training and 2 validation rows; both need some"),
+    ],
+)
+def test_impossible_splits_are_refused(how: str, n: int, fraction: float, message: str) -> None:
+    data = labeled(strangers(10)[:n], np.zeros(n, np.int64))
+    with pytest.raises(BadChoice, match=message):
+        split(data, how, fraction, seed=0)
+
+
+def test_one_person_s_pictures_cannot_be_split() -> None:
+    data = labeled(np.repeat(strangers(1), 5, axis=0), np.zeros(5, np.int64))
+    with pytest.raises(BadChoice, match="both need some"):
+        split_groups(data, 0.5, seed=0)
