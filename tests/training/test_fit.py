@@ -26,7 +26,8 @@ from facepoints.models.checkpoint import load_model, load_tree
 from facepoints.models.networks import NETWORKS
 from facepoints.scoring import score
 from facepoints.training import run_folder
-from facepoints.training.fit import Batches, Machine, fit
+from facepoints.training.fit import Machine, fit
+from facepoints.training.fitting import Batches
 from facepoints.training.recipe import Recipe, read_toml
 from facepoints.training.run_folder import fingerprint
 
