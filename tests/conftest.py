@@ -42,6 +42,12 @@ def few_faces() -> LabeledFaces:
 
 
 @pytest.fixture(scope="session")
+def drawn() -> LabeledFaces:
+    """450 drawn faces: enough that faults among them are the exception."""
+    return drawn_training(450, seed=11)
+
+
+@pytest.fixture(scope="session")
 def tiny() -> Recipe:
     """`cnn-masked` made tiny: everything that it does, at a tenth of a second per epoch."""
     return find("cnn-masked").but(

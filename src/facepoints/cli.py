@@ -33,6 +33,9 @@ DATA_HELP = "folder with training.zip or .csv (and test.zip, IdLookupTable.csv),
 Data = Annotated[str, typer.Option("--data", metavar="DATA", help=DATA_HELP)]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder that `facepoints train` left")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="change a field of the recipe")]
+Corrections = Annotated[
+    Path | None, typer.Option("--corrections", metavar="FILE", help="corrections.json, as the audit page gives it")
+]
 SkipBroken = Annotated[bool, typer.Option("--skip-broken", help="leave out rows that cannot be read")]
 
 
@@ -93,6 +96,30 @@ def explore(
 
 
 @app.command()
+def audit(
+    data: Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP)],
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="where list and page go")] = Path("audit"),
+    keep_best: Annotated[
+        float | None, typer.Option("--keep-best", metavar="SHARE", help="list the worst rows but for this share")
+    ] = None,
+    corrections: Corrections = None,
+    resume: Annotated[bool, typer.Option("--resume/--anew", help="use the networks of an earlier audit")] = True,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="folds and weights of the networks", min=0)] = 0,
+    skip_broken: SkipBroken = False,
+) -> None:
+    """Which labels are wrong, which rows are twins? audit.csv, and a page of suspects to judge."""
+    labeled = _faces(data, skip_broken)
+    with console.status("starting torch ..."):
+        from facepoints.inspection.audit import KEEP_BEST, audit_data
+    share = KEEP_BEST if keep_best is None else keep_best
+    audit_data(labeled, out, console, keep_best=share, corrections=corrections, resume=resume, seed=seed)
+    console.print(
+        f"Look at [bold]{out / 'audit.html'}[/] and say what is wrong and what is fine. To train without them:"
+    )
+    console.print(f"`facepoints train cnn-masked --data {data} --set drop_suspects={out / 'audit.csv'}`")
+
+
+@app.command()
 def recipes(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="one recipe, layer by layer")] = None,
     diagram: Annotated[
@@ -130,6 +157,7 @@ def train(
     accelerator: Annotated[str, typer.Option("--accelerator", metavar="A", help="cpu, gpu, mps or auto")] = "auto",
     devices: Annotated[int, typer.Option("--devices", metavar="N", help="devices on each machine", min=1)] = 1,
     nodes: Annotated[int, typer.Option("--nodes", metavar="N", help="machines", min=1)] = 1,
+    corrections: Corrections = None,
     skip_broken: SkipBroken = False,
 ) -> None:
     """Train a recipe; leave weights, history, scores and curves in a run folder."""
@@ -139,7 +167,7 @@ def train(
     if precision:
         chosen = chosen.but(precision=precision)
     folder = run or Path("runs") / chosen.name
-    labeled = _faces(data, skip_broken)
+    labeled = _faces(data, skip_broken, corrections)
     with console.status("starting torch ..."):
         from lightning.pytorch.loggers import TensorBoardLogger
         from lightning.pytorch.utilities import rank_zero_only
@@ -181,10 +209,11 @@ def evaluate(
     ] = None,
     all_rows: Annotated[bool, typer.Option("--all-rows", help="score training rows too: that flatters")] = False,
     flip: Annotated[bool, typer.Option("--flip", help="average with the mirrored face's points")] = False,
+    corrections: Corrections = None,
     skip_broken: SkipBroken = False,
 ) -> None:
     """Score a run on its validation rows (all rows of other data), with tables and pictures."""
-    labeled = _faces(data, skip_broken)
+    labeled = _faces(data, skip_broken, corrections)
     with console.status("looking at the faces ..."):
         from facepoints.evaluation.judge import judge
         from facepoints.evaluation.report import print_scores
@@ -220,8 +249,9 @@ def submit(
         hand_in(out, message or f"facepoints {run.name}", console)
 
 
-def _faces(data: str, skip_broken: bool) -> LabeledFaces:
-    """The labeled faces of DATA, with a sign of life while they are read or drawn."""
+def _faces(data: str, skip_broken: bool, corrections: Path | None = None) -> LabeledFaces:
+    """The labeled faces of DATA, as a person corrected them, with a sign of life while they are read or drawn."""
+    from facepoints.data.corrections import apply_corrections
     from facepoints.data.loading import load_training
 
     with console.status("reading faces ...") as status:
@@ -229,7 +259,8 @@ def _faces(data: str, skip_broken: bool) -> LabeledFaces:
         def photos(done: int, total: int) -> None:
             status.update(f"reading photos: {done:,} of {total:,}")
 
-        return load_training(data, skip_broken=skip_broken, say=_note, progress=photos)
+        labeled = load_training(data, skip_broken=skip_broken, say=_note, progress=photos)
+    return apply_corrections(labeled, corrections) if corrections else labeled
 
 
 def _note(message: str) -> None:

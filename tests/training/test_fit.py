@@ -20,6 +20,7 @@ from facepoints.data.drawn_faces import SOURCE_B_OFFSET
 from facepoints.data.faces import LabeledFaces
 from facepoints.data.missing import STRATEGIES
 from facepoints.data.split import Split
+from facepoints.data.suspects import Suspect, write_suspects
 from facepoints.errors import AlreadyTrained, BadChoice, BadRun
 from facepoints.keypoints import FIFTEEN, FOUR, KeypointSet
 from facepoints.models.checkpoint import load_model, load_tree
@@ -530,3 +531,22 @@ def test_batches_are_shuffled_by_the_epoch_s_seed() -> None:
     assert torch.equal(first, again)
     assert not torch.equal(first, torch.cat(list(batches)))
     assert torch.equal(torch.cat(list(Batches(50, 10, None, 0, 1))), torch.arange(50))
+
+
+def test_suspects_are_left_out_of_training_and_stay_in_validation(
+    few_faces: LabeledFaces, tmp_path: Path, tiny: Recipe
+) -> None:
+    split = Split(np.arange(40), np.arange(40, 60))
+    listed = [Suspect(3, "foreign", "", 0.9), Suspect(5, "displaced", "nose_tip", 0.9), Suspect(45, "foreign", "", 0.9)]
+    write_suspects(listed, tmp_path / "audit.csv")
+    poisoned = np.array(few_faces.points)
+    poisoned[3], poisoned[5, few_faces.keypoints.index("nose_tip")] = 0.5, 95.0
+    ends = []
+    for faces, name in ((few_faces, "as they are"), (replace(few_faces, points=poisoned), "poisoned")):
+        recipe = tiny.but(epochs=1, squared_epochs=0, drop_suspects=str(tmp_path / "audit.csv"))
+        scores = fit(recipe, faces, tmp_path / name, rows=split)
+        assert scores.overall.faces == 20
+        ends.append(load_model(tmp_path / name / "model.safetensors")[0].state_dict())
+    network = [key for key in ends[0] if key.startswith("network")]
+    assert network
+    assert all(torch.equal(ends[0][key], ends[1][key]) for key in network)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
@@ -18,6 +19,7 @@ from lightning.pytorch.loggers import Logger
 from facepoints.data.faces import LabeledFaces
 from facepoints.data.missing import fill
 from facepoints.data.split import Split, split
+from facepoints.data.suspects import without_suspects
 from facepoints.errors import BadChoice
 from facepoints.models.model import Model
 from facepoints.models.networks import Size
@@ -64,6 +66,9 @@ def fit(
         raise BadChoice(f"flip={recipe.flip:g} needs both sides of each point, but {alone} has no partner; set flip=0")
     rows = rows or split(chosen, recipe.split, recipe.validation_fraction, recipe.seed)
     training, validation = chosen.take(rows.training), chosen.take(rows.validation)
+    if recipe.drop_suspects:  # of training only: what is scored must not depend on what is left out
+        trusted = without_suspects(chosen, Path(recipe.drop_suspects))
+        training = trusted.take(np.isin(trusted.row, training.row))
 
     torch.manual_seed(recipe.seed)
     model = Model(recipe.network, chosen.keypoints, size_of(recipe), recipe.as_table())

@@ -42,6 +42,7 @@ class Recipe:
     # the data
     keypoints: tuple[str, ...] = choose((), "train on these keypoints only; empty: all")
     missing: str = choose("mask", "what to do with missing points", among=tuple(STRATEGIES))
+    drop_suspects: str = choose("", "an audit.csv: training leaves out the labels that it holds for wrong; empty: none")
     split: str = choose("groups", "how validation rows are drawn", among=("groups", "last"))
     validation_fraction: float = choose(0.15, "share of the rows kept for validation", low=0.01, high=0.9)
     seed: int = choose(0, "seed of split, start weights, batches and augmentation", low=0)

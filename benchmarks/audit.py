@@ -1,0 +1,141 @@
+"""Does the audit find what is wrong? Faults are planted into a copy of the data, and the audit has to find them.
+
+    python benchmarks/audit.py DATA [--seeds 3] [--each 15] [--twins 130] [--without AUDIT_CSV] [--out audit.json]
+
+DATA is a folder with training.zip, or `drawn`. Real files have wrong labels of their own, which would take places
+among the most suspicious: run the audit on them first and give its audit.csv, whose suspects are left out.
+Every seed trains its own networks, minutes each; --once trains them once, on the labels before the planting, which
+changes nothing for the rows judged (no network has seen their labels) and little for the others.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from facepoints.data.loading import load_training
+from facepoints.data.suspects import without_suspects
+from facepoints.inspection.out_of_fold import Expected, expect_points
+from facepoints.inspection.planted import Planted, plant
+from facepoints.inspection.twins import find_twins
+from facepoints.inspection.verdicts import judge_rows
+
+TOP = 80
+"""Rows that somebody would look at: the planted ones should be among so many most suspicious."""
+RECALL, TWIN_RECALL, TWIN_OTHERS = 0.90, 0.99, 0.05
+"""The goals: planted wrong rows among TOP; planted twins found; share of other pairs among those listed."""
+
+
+@dataclass
+class Outcome:
+    """What one seed gave."""
+
+    seed: int
+    found: dict[str, float] = field(default_factory=dict)
+    """kind -> share of the planted rows among the TOP most suspicious"""
+    named: float = 0.0
+    """share of the found rows whose kind is right"""
+    doubted: int = 0
+    """rows without a planted fault that are held for wrong rather than right"""
+    twins_found: float = 0.0
+    twins_other: float = 0.0
+    """share of the pairs listed that were not planted"""
+    seconds: float = 0.0
+
+
+def main(
+    data: Annotated[str, typer.Argument(metavar="DATA", help="folder with training.zip, or 'drawn'")],
+    seeds: Annotated[int, typer.Option(help="how often faults are planted", min=1)] = 3,
+    each: Annotated[int, typer.Option(help="wrong rows of each kind", min=1)] = 15,
+    twins: Annotated[int, typer.Option(help="pairs of twins", min=1)] = 130,
+    without: Annotated[Path | None, typer.Option(help="an audit.csv: leave its suspects out first")] = None,
+    once: Annotated[bool, typer.Option(help="train the networks only once, before the planting")] = False,
+    networks: Annotated[Path | None, typer.Option(help="keep the networks here, to go on after a stop")] = None,
+    out: Annotated[Path | None, typer.Option(help="also write the figures to this JSON file")] = None,
+) -> None:
+    """Plant faults, audit, and count what was found."""
+    console = Console()
+    clean = load_training(data)
+    if without is not None:
+        clean = without_suspects(clean, without)
+    known = {(pair.first, pair.second) for pair in find_twins(clean.faces)}
+    outcomes = []
+    with tempfile.TemporaryDirectory() as scratch:
+        place = networks or Path(scratch)
+        for seed in range(seeds):
+            planted = plant(clean, each=each, twins=twins, seed=seed)
+            started = time.perf_counter()
+            if once:
+                found = expect_points(clean, place / "once", console)
+            else:
+                found = expect_points(planted.data, place / f"seed-{seed}", console)
+            outcome = count_wrong(planted, found, seed, once)
+            count_twins(outcome, planted, known)
+            outcome.seconds = time.perf_counter() - started
+            outcomes.append(outcome)
+    show(outcomes, console)
+    if out is not None:
+        out.write_text(json.dumps([vars(o) for o in outcomes], indent=2) + "\n", encoding="utf-8")
+
+
+def count_wrong(planted: Planted, found: Expected, seed: int, once: bool) -> Outcome:
+    """How many planted rows are among the most suspicious."""
+    data = planted.data
+    rows = np.arange(len(data))
+    if once:  # the networks were asked about the pictures before twins took the place of some
+        replaced = {second for pair in planted.twins for second in pair}
+        rows = np.array([row for row in rows.tolist() if row not in replaced])
+    verdicts = judge_rows(data.take(rows), found.take(rows))
+    order = rows[np.argsort(-verdicts.wrong, kind="stable")]
+    top = set(order[:TOP].tolist())
+    place = {int(row): i for i, row in enumerate(rows)}
+    outcome = Outcome(seed)
+    for kind, number in Counter(planted.wrong.values()).items():
+        outcome.found[kind] = sum(row in top for row, k in planted.wrong.items() if k == kind) / number
+    right = [verdicts.kind(place[row]) == kind for row, kind in planted.wrong.items() if row in top]
+    outcome.named = float(np.mean(right)) if right else 0.0
+    outcome.doubted = sum(int(row) not in planted.wrong for row in rows[verdicts.wrong > 0])
+    return outcome
+
+
+def count_twins(outcome: Outcome, planted: Planted, known: set[tuple[int, int]]) -> None:
+    """How many planted pairs are found, and how many others; pairs that the data had before do not count."""
+    listed = {(pair.first, pair.second) for pair in find_twins(planted.data.faces)}
+    hits = listed & set(planted.twins)
+    others = listed - set(planted.twins) - known
+    outcome.twins_found = len(hits) / len(planted.twins)
+    outcome.twins_other = len(others) / max(1, len(hits) + len(others))
+
+
+def show(outcomes: list[Outcome], console: Console) -> None:
+    table = Table("seed", title=f"Planted faults among the {TOP} most suspicious rows", title_justify="left")
+    for heading in ("swapped", "displaced", "foreign", "kind right", "others ≥ 0.5", "twins", "other pairs", "seconds"):
+        table.add_column(heading, justify="right")
+    for o in outcomes:
+        shares = [f"{o.found.get(kind, 0):.0%}" for kind in ("swapped", "displaced", "foreign")]
+        pairs = [f"{o.twins_found:.1%}", f"{o.twins_other:.1%}"]
+        table.add_row(str(o.seed), *shares, f"{o.named:.0%}", str(o.doubted), *pairs, f"{o.seconds:.0f}")
+    console.print(table)
+    goals: dict[str, bool] = {
+        f"at least {RECALL:.0%} of planted wrong rows": all(
+            np.mean(list(o.found.values())) >= RECALL for o in outcomes
+        ),
+        f"at least {TWIN_RECALL:.0%} of planted twins": all(o.twins_found >= TWIN_RECALL for o in outcomes),
+        f"at most {TWIN_OTHERS:.0%} other pairs": all(o.twins_other <= TWIN_OTHERS for o in outcomes),
+    }
+    for goal, met in goals.items():
+        console.print(f"{'met' if met else 'MISSED'}: {goal}", style="green" if met else "bold red")
+
+
+if __name__ == "__main__":
+    typer.run(main)
