@@ -1,6 +1,6 @@
 """Keypoint sets: which points a face has, in which order, and which change places in a mirror.
 
-Points are `float32 (n, k, 2)`, order (x, y), in pixels of the face. Pixel centres are whole numbers, so an image
+Points are `float32 (n, k, 2)`, order (x, y), in pixels of the face. Pixel centers are whole numbers, so an image
 of 96 pixels spans -0.5 to 95.5 and a mirror maps x to 95 - x. "Left" is the subject's left: image right.
 """
 

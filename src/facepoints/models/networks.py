@@ -46,7 +46,7 @@ class Same(nn.Conv2d):
 
 
 class Regression(nn.Module):
-    """Layers that end in 2k numbers, taken as coordinates: -1 is the first pixel's centre and 1 the last one's."""
+    """Layers that end in 2k numbers, taken as coordinates: -1 is the first pixel's center and 1 the last one's."""
 
     def __init__(self, layers: nn.Sequential, keypoints: int) -> None:
         super().__init__()
@@ -190,7 +190,7 @@ class PointMaps(nn.Module):
         )
         for start in self.offset[-1].parameters():
             nn.init.zeros_(start)  # the maps alone decide at first
-        self.register_buffer("places", _cell_centres(24), persistent=False)
+        self.register_buffer("places", _cell_centers(24), persistent=False)
         self.register_buffer("answering", torch.arange(answers).view(len(SOURCES), keypoints))
 
     def hear(self, labeled: Tensor) -> None:
@@ -251,8 +251,8 @@ def _normed(before: int, after: int, kernel: int, stride: int) -> nn.Sequential:
     return nn.Sequential(conv, nn.BatchNorm2d(after), nn.ReLU(inplace=True))
 
 
-def _cell_centres(cells: int) -> Tensor:
-    """The centres of a grid's cells in pixels of the face, (cells * cells, 2), row by row, (x, y)."""
+def _cell_centers(cells: int) -> Tensor:
+    """The centers of a grid's cells in pixels of the face, (cells * cells, 2), row by row, (x, y)."""
     size = FACE_SIZE / cells
     line = torch.arange(cells) * size + (size - 1) / 2
     y, x = torch.meshgrid(line, line, indexing="ij")

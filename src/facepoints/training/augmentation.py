@@ -20,7 +20,7 @@ from facepoints.drawing import contact_sheet
 from facepoints.keypoints import FACE_SIZE, KeypointSet
 from facepoints.training.recipe import Recipe
 
-_MIDDLE = (FACE_SIZE - 1) / 2  # 47.5: pixel centres are whole numbers
+_MIDDLE = (FACE_SIZE - 1) / 2  # 47.5: pixel centers are whole numbers
 
 
 class Batch(NamedTuple):
@@ -122,7 +122,7 @@ def _warped(images: Tensor, linear: Tensor, offset: Tensor) -> Tensor:
     """Sample the images at the places where the matrices come from; beyond the border its pixels go on."""
     inverse = torch.linalg.inv(linear)
     start = -(inverse @ offset.unsqueeze(2))
-    # grid_sample wants -1 for the first pixel's centre and 1 for the last one's (align_corners=True)
+    # grid_sample wants -1 for the first pixel's center and 1 for the last one's (align_corners=True)
     from_middle = torch.arange(FACE_SIZE, device=images.device) - _MIDDLE
     across, down = from_middle.view(1, 1, -1, 1), from_middle.view(1, -1, 1, 1)
     along = (inverse / _MIDDLE).view(-1, 1, 1, 2, 2)
