@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,8 @@ from facepoints.keypoints import FIFTEEN, FOUR, KeypointSet
 from facepoints.models.checkpoint import load_model, load_tree
 from facepoints.models.networks import NETWORKS
 from facepoints.scoring import score
-from facepoints.training import run_folder
+from facepoints.training import fitting, run_folder
+from facepoints.training.augmentation import Batch, augment
 from facepoints.training.fit import Machine, fit
 from facepoints.training.fitting import Batches
 from facepoints.training.recipe import Recipe, read_toml
@@ -209,7 +211,8 @@ import torch._dynamo  # optimizers ask for it: once here, not seconds in each ch
 from lightning.pytorch import Callback
 
 from facepoints.data.drawn_faces import drawn_training
-from facepoints.training import run_folder
+from facepoints.training import fitting, run_folder
+from facepoints.training.augmentation import Batch, augment
 from facepoints.training.fit import fit
 from facepoints.training.recipe import read_toml
 
@@ -550,3 +553,18 @@ def test_suspects_are_left_out_of_training_and_stay_in_validation(
     network = [key for key in ends[0] if key.startswith("network")]
     assert network
     assert all(torch.equal(ends[0][key], ends[1][key]) for key in network)
+
+
+def test_mixed_precision_does_not_round_the_geometry(
+    few_faces: LabeledFaces, tmp_path: Path, tiny: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounded: list[bool] = []
+
+    def watched(*arguments: Any) -> Batch:
+        rounded.append(torch.is_autocast_enabled("cpu"))
+        return augment(*arguments)
+
+    monkeypatch.setattr(fitting, "augment", watched)
+    fit(tiny.but(epochs=1, squared_epochs=0, precision="bf16-mixed"), few_faces, tmp_path)
+    assert rounded
+    assert not any(rounded)

@@ -15,7 +15,7 @@ from facepoints.errors import BadChoice, BadFile
 from facepoints.writing import write_text
 
 KINDS = ("duplicate", "swapped", "displaced", "foreign", "outside")
-"""What can be suspected of a row; see DESIGN.md, Contracts."""
+"""What can be suspected of a row; one word in the column `kind` of audit.csv."""
 OF_POINTS = ("displaced", "outside")
 """The kinds that concern a single point; the others concern the whole row."""
 COLUMNS = ("row", "kind", "keypoint", "score", "other_row")

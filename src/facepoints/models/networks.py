@@ -171,7 +171,7 @@ class PointMaps(nn.Module):
 
     def __init__(self, width: int, keypoints: int, dropout: float) -> None:
         super().__init__()
-        w1, w2, w3, w4 = width // 2, width, 2 * width, 4 * width
+        w1, w2, w3, w4 = max(1, width // 2), width, 2 * width, 4 * width
         self.keypoints = keypoints
         answers = len(SOURCES) * keypoints
         self.stem = nn.Sequential(nn.Conv2d(1, w1, 5, stride=2, padding=2), nn.ReLU(inplace=True))
@@ -213,7 +213,8 @@ class PointMaps(nn.Module):
         asked = self.answering[source].unsqueeze(2)
         weight = maps.gather(1, asked.expand(-1, -1, maps.shape[2])).float().softmax(dim=2)
         offset = self.offset(deep).view(images.shape[0], -1, 2).gather(1, asked.expand(-1, -1, 2))
-        points: Tensor = weight @ self.places + offset.float()
+        # a sum, not a matrix product, which mixed precision would round to a tenth of a pixel
+        points: Tensor = (weight.unsqueeze(3) * self.places).sum(2) + offset.float()
         return points
 
 

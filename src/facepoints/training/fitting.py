@@ -120,7 +120,9 @@ class Fitting(LightningModule):
         source = self._source[rows]
         offset = self.model.label_offset[source].unsqueeze(1)
         batch = Batch(to_images(self._faces[rows]), self._points[rows] - offset, self._observed[rows], source)
-        batch = augment(batch, self.recipe, self.training_rows.keypoints, self._generator)
+        # never in bf16: its steps are half a pixel at the right border, for points and matrices alike
+        with torch.autocast(self.device.type, enabled=False):
+            batch = augment(batch, self.recipe, self.training_rows.keypoints, self._generator)
         predicted = self.model.without_offset(batch.images, source)
         last = self.current_epoch >= self.recipe.epochs - self.recipe.squared_epochs
         loss = point_loss(predicted, batch.points, batch.observed, "squared" if last else self.recipe.loss)
