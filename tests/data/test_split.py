@@ -172,3 +172,13 @@ def test_one_person_s_pictures_cannot_be_split() -> None:
     data = labeled(np.repeat(strangers(1), 5, axis=0), np.zeros(5, np.int64))
     with pytest.raises(BadChoice, match="both need some"):
         split_groups(data, 0.5, seed=0)
+
+
+def test_a_group_too_large_is_passed_over_and_smaller_ones_follow() -> None:
+    one, others = strangers(1), strangers(40, seed=1)
+    faces = np.concatenate([np.repeat(one, 60, axis=0), others])
+    data = labeled(faces, np.zeros(100, np.int64))
+    for seed in range(5):  # whichever place the large group has in the order
+        validation = split_groups(data, 0.2, seed).validation
+        assert len(validation) == 20
+        assert validation.min() >= 60

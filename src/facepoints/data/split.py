@@ -94,9 +94,10 @@ def split_groups(data: LabeledFaces, fraction: float, seed: int) -> Split:
         # a group with rows of both sources may already be on the validation side
         got = np.count_nonzero(validation & (data.source == source))
         for g in order:
-            if got + size[g] / 2 > wanted:
+            if got >= wanted:
                 break
-            if size[g] and not validation[g]:
+            # a group too large for what is still wanted is passed over, smaller ones may follow
+            if size[g] and not validation[g] and got + size[g] / 2 <= wanted:
                 members = group == g
                 validation |= members
                 got += size[g]
