@@ -1,6 +1,7 @@
-"""The network of cnn-leaky as notebooks build it in Keras, on noise; prints its training speed in faces per second.
+"""The network of cnn-leaky as notebooks build it in Keras; any Python with TensorFlow runs it.
 
-python benchmarks/keras_leaky.py ROWS        (any Python with tensorflow; called by benchmarks/training.py)
+python benchmarks/keras_leaky.py ROWS                    its speed on noise in faces per second, for training.py
+python benchmarks/keras_leaky.py ROWS.npz EPOCHS OUT.npy  its points for unseen faces after each epoch, for leaky.py
 """
 
 from __future__ import annotations
@@ -32,7 +33,25 @@ def build() -> keras.Model:
 
 
 def main() -> None:
-    rows = int(sys.argv[1])
+    if len(sys.argv) > 2:
+        learn(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+    else:
+        time_noise(int(sys.argv[1]))
+
+
+def learn(rows: str, epochs: int, out: str) -> None:
+    """Faces, filled points and unseen faces in (float 0 to 1, pixels); points (epochs, unseen, 30) out."""
+    keras.utils.set_random_seed(0)
+    data = np.load(rows)
+    model, answers = build(), []
+    for _ in range(epochs):
+        model.fit(data["faces"][..., None], data["points"], batch_size=32, epochs=1, verbose=0)
+        answers.append(model.predict(data["unseen"][..., None], verbose=0))
+    np.save(out, np.stack(answers))
+
+
+def time_noise(rows: int) -> None:
+    """Print the faces per second of the better of two epochs."""
     rng = np.random.default_rng(0)
     faces = rng.random((rows, 96, 96, 1), np.float32)
     points = rng.uniform(10, 85, (rows, 30)).astype(np.float32)

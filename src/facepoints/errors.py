@@ -14,7 +14,9 @@ The command line prints the message in one line and exits 2; the server answers 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+from importlib.util import find_spec
 
 
 class FacepointsError(Exception):
@@ -51,3 +53,22 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> BadChoice:
     close = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
     remedy = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(choices)}"
     return BadChoice(f"no {kind} '{name}'; {remedy}")
+
+
+def missing_extra(error: ModuleNotFoundError) -> MissingExtra | None:
+    """The error for a module that an optional install would bring; None where something else is missing."""
+    from importlib.metadata import PackageNotFoundError, requires  # only who fails waits for it
+
+    try:
+        known = requires("facepoints") or []
+    except PackageNotFoundError:
+        return None
+    # some libraries name what they lack in their message only
+    named = [error.name.partition(".")[0]] if error.name else re.findall(r"\w+", str(error))
+    for requirement in known:
+        found = re.match(r"([\w-]+).*extra == ['\"](\w+)['\"]", requirement)
+        if found and found[1].replace("-", "_") in named and find_spec(found[1].replace("-", "_")) is None:
+            return MissingExtra(
+                f"this needs {found[1]}, which is not installed. Run: pip install 'facepoints[{found[2]}]'"
+            )
+    return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from facepoints.errors import BadRun
+from facepoints.errors import BadFile, BadRun
 from facepoints.keypoints import FIFTEEN, FOUR
 from facepoints.models.checkpoint import FORMAT, load_model, load_tree, save_model, save_tree
 from facepoints.models.model import Model
@@ -74,6 +75,17 @@ def test_a_failed_save_leaves_the_old_file(whole: Path, tmp_path: Path) -> None:
     path.write_bytes(whole.read_bytes())
     with pytest.raises(TypeError, match="only tensors, containers"):
         save_tree(path, {"a": object()})
+    assert path.read_bytes() == whole.read_bytes()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_one_line_and_leaves_the_old_file(
+    whole: Path, tmp_path: Path, small_files: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(whole.read_bytes())
+    with small_files(100), pytest.raises(BadFile, match=r"model\.safetensors: cannot be written \(File too large\)"):
+        save_tree(path, {"weights": torch.rand(1000)})
     assert path.read_bytes() == whole.read_bytes()
     assert list(tmp_path.iterdir()) == [path]
 
@@ -159,6 +171,12 @@ def with_words(whole: Path, path: Path, **changes: Any) -> None:
     save_tree(path, tree)
 
 
+def without_word(whole: Path, path: Path, word: str) -> None:
+    tree = load_tree(whole)
+    del tree["words"][word]
+    save_tree(path, tree)
+
+
 def with_weights(whole: Path, path: Path, change: Callable[[dict[str, Any]], object]) -> None:
     tree = load_tree(whole)
     change(tree["weights"])
@@ -199,6 +217,8 @@ BROKEN: dict[str, Callable[[Path, Path], object]] = {
     "an unknown size": lambda whole, path: with_words(whole, path, size={"wideness": 8}),
     "an impossible size": lambda whole, path: with_words(whole, path, size={"width": -4}),
     "an impossible dropout": lambda whole, path: with_words(whole, path, size={"width": 4, "dropout": 7}),
+    "a score of another kind": lambda whole, path: with_words(whole, path, score=5),
+    "no score": lambda whole, path: without_word(whole, path, "score"),
     "no keypoints": lambda whole, path: with_words(whole, path, keypoints=[]),
     "other keypoints": lambda whole, path: with_words(whole, path, keypoints=list(FOUR[:3])),
     "keypoints that the data never had": lambda whole, path: with_words(whole, path, all_keypoints=list(FOUR[1:])),

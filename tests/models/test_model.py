@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facepoints.errors import BadChoice
 from facepoints.keypoints import FACE_SIZE, FIFTEEN, FOUR, KeypointSet
+from facepoints.models.expected_error import LARGEST, LEAST
 from facepoints.models.model import Model
 from facepoints.models.networks import NETWORKS, Size
 
@@ -16,14 +20,18 @@ SMALL = Size(width=4, dense_units=16, dropout=0.5)
 OFFSET = torch.tensor([[0.5, -0.25], [-2.0, 3.0]])
 
 
-def a_model(network: str = "point-maps", keypoints: KeypointSet = FIFTEEN) -> Model:
+def a_model(network: str = "point-maps", keypoints: KeypointSet = FIFTEEN, *, expected_error: bool = False) -> Model:
     torch.manual_seed(0)
-    model = Model(network, keypoints, SMALL, {})
+    model = Model(network, keypoints, SMALL, {"expected_error": expected_error})
     with torch.no_grad():
         for parameter in model.network.parameters():
             parameter += 0.05 * torch.randn_like(parameter)
         model.label_offset.copy_(OFFSET)
     return model.eval()
+
+
+def mirrored_too(model: Model, images: Tensor, source: Tensor) -> Tensor:
+    return model.mirrored_too(images, source)[0]
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +70,7 @@ def test_many_faces_are_predicted_in_parts_and_in_order(
 def test_predict_is_forward(faces: NDArray[np.uint8], source: NDArray[np.int64], images: Tensor) -> None:
     model, asked = a_model(), torch.from_numpy(source)
     np.testing.assert_allclose(model.predict(faces, source), model(images, asked), atol=1e-4)
-    np.testing.assert_allclose(model.predict(faces, source, flip=True), model.mirrored_too(images, asked), atol=1e-4)
+    np.testing.assert_allclose(model.predict(faces, source, flip=True), mirrored_too(model, images, asked), atol=1e-4)
 
 
 def test_predict_leaves_dropout_out(faces: NDArray[np.uint8], source: NDArray[np.int64]) -> None:
@@ -76,15 +84,15 @@ def test_read_only_faces_are_welcome(faces: NDArray[np.uint8], source: NDArray[n
     np.testing.assert_array_equal(a_model().predict(locked, source), a_model().predict(faces, source))
 
 
-@pytest.mark.parametrize("answer", ["forward", "mirrored_too"])
+@pytest.mark.parametrize("answer", [Model.forward, mirrored_too])
 @torch.no_grad()
-def test_what_a_source_adds_is_added(images: Tensor, source: NDArray[np.int64], answer: str) -> None:
+def test_what_a_source_adds_is_added(
+    images: Tensor, source: NDArray[np.int64], answer: Callable[[Model, Tensor, Tensor], Tensor]
+) -> None:
     model, asked = a_model(), torch.from_numpy(source)
-    with_offset = getattr(model, answer)(images, asked)
+    with_offset = answer(model, images, asked)
     model.label_offset.zero_()
-    torch.testing.assert_close(
-        with_offset - getattr(model, answer)(images, asked), OFFSET[asked][:, None].expand(-1, 15, -1)
-    )
+    torch.testing.assert_close(with_offset - answer(model, images, asked), OFFSET[asked][:, None].expand(-1, 15, -1))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -93,10 +101,47 @@ def test_a_mirrored_face_gets_mirrored_points(name: str, images: Tensor, source:
     model, asked = a_model(name), torch.from_numpy(source)
     model.label_offset.zero_()  # it stays in the image's frame, see the test above
     swap = torch.from_numpy(FIFTEEN.mirror)
-    mirrored = model.mirrored_too(images.flip(3), asked)[:, swap]
+    mirrored = mirrored_too(model, images.flip(3), asked)[:, swap]
     back = torch.stack([FACE_SIZE - 1 - mirrored[..., 0], mirrored[..., 1]], dim=-1)
-    torch.testing.assert_close(back, model.mirrored_too(images, asked), atol=1e-3, rtol=0)
-    assert not torch.allclose(model.mirrored_too(images, asked), model(images, asked), atol=0.01)
+    torch.testing.assert_close(back, mirrored_too(model, images, asked), atol=1e-3, rtol=0)
+    assert not torch.allclose(mirrored_too(model, images, asked), model(images, asked), atol=0.01)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_expected_errors_come_with_the_points(faces: NDArray[np.uint8], source: NDArray[np.int64], flip: bool) -> None:
+    model = a_model(expected_error=True)
+    points, error = model.predict_with_error(faces, source, flip=flip)
+    assert error is not None
+    assert (error.shape, error.dtype) == ((11, 15), np.float32)
+    assert error.min() >= LEAST * 0.999
+    assert error.max() <= LARGEST * 1.001
+    assert np.ptp(error, axis=0).min() > 0
+    np.testing.assert_array_equal(points, model.predict(faces, source, flip=flip))
+    without = a_model()
+    without.network.load_state_dict(model.network.state_dict())
+    np.testing.assert_allclose(points, without.predict(faces, source, flip=flip), atol=1e-4)
+    assert without.predict_with_error(faces, source, flip=flip)[1] is None
+
+
+@torch.no_grad()
+def test_a_calibration_stretches_a_source_s_expected_errors(
+    faces: NDArray[np.uint8], source: NDArray[np.int64]
+) -> None:
+    model = a_model(expected_error=True)
+    assert model.expected_error is not None
+    before = model.predict_with_error(faces, source)[1]
+    model.expected_error.calibration[1] = torch.tensor([np.log(2), 1.0])
+    after = model.predict_with_error(faces, source)[1]
+    assert before is not None
+    assert after is not None
+    inside = (before * 2 < LARGEST) & (before > LEAST)
+    np.testing.assert_allclose(after[source == 0], before[source == 0])
+    np.testing.assert_allclose((after / before)[(source == 1)[:, None] & inside], 2, rtol=1e-4)
+
+
+def test_expected_errors_need_maps() -> None:
+    with pytest.raises(BadChoice, match="expected_error needs a network with maps"):
+        Model("plain", FIFTEEN, SMALL, {"expected_error": True})
 
 
 # rows: A, A, B, B; points: both label the eyes, only A the brow, only B the lip, nobody the nose

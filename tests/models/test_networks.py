@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from facepoints.errors import BadChoice
 from facepoints.keypoints import FACE_SIZE
-from facepoints.models.networks import NETWORKS, PointMaps, Same, Size, build
+from facepoints.models.networks import NETWORKS, Regression, Same, Size, build
+from facepoints.models.point_maps import PointMaps
 
 SMALL = Size(width=4, kernel=3, dense_units=16, dropout=0.5)
 
@@ -83,10 +84,10 @@ def test_one_image_and_a_batch_agree(name: str, images: Tensor) -> None:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_only_point_maps_tells_the_sources_apart(name: str, images: Tensor) -> None:
+def test_only_maps_tell_the_sources_apart(name: str, images: Tensor) -> None:
     network = trained_a_bit(name, 15)
     a, b = (network(images, torch.full((5,), source)) for source in (0, 1))
-    assert torch.equal(a, b) == (name != "point-maps")
+    assert torch.equal(a, b) == (not isinstance(network, PointMaps))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -104,12 +105,38 @@ def test_fresh_point_maps_answer_within_the_face(images: Tensor) -> None:
     assert points.max() <= FACE_SIZE - 1 - 1.5
 
 
-def test_point_maps_reads_the_middle_of_a_map() -> None:
+def test_maps_are_read_at_the_middle_of_their_cells() -> None:
     network = build("point-maps", 1, SMALL)
     assert isinstance(network, PointMaps)
-    places = network.places.view(24, 24, 2)
-    torch.testing.assert_close(places[0, 0], torch.tensor([1.5, 1.5]))  # of pixels 0, 1, 2 and 3
-    torch.testing.assert_close(places[5, 20], torch.tensor([81.5, 21.5]))  # (x, y), rows first
+    assert network.line[0] == 1.5  # of pixels 0, 1, 2 and 3
+    assert network.line[20] == 81.5
+
+
+@pytest.mark.parametrize("name", ["point-maps", "broad-maps"])
+def test_what_is_seen_is_what_is_said(name: str, images: Tensor) -> None:
+    network = trained_a_bit(name, 4)
+    assert isinstance(network, PointMaps)
+    seen, source = network.look(images), torch.tensor([0, 1, 0, 1, 1])
+    said = seen.points.view(5, 2, 4, 2)[torch.arange(5), source]
+    torch.testing.assert_close(network(images, source), said)
+    assert ((seen.spread > 0) & (seen.spread < FACE_SIZE)).all()
+    assert ((seen.peak >= 1 / 24**2) & (seen.peak <= 1)).all()  # an even map has that share in each cell
+    assert seen.deep.shape == (5, network.deep_channels)
+
+
+@pytest.mark.parametrize("kernel", [2, 3, 4, 5])
+def test_any_filter_size_builds_a_base(kernel: int, images: Tensor) -> None:
+    size = Size(width=4, kernel=kernel, dense_units=16)
+    assert build("base", 4, size)(images, torch.zeros(5, dtype=torch.long)).shape == (5, 4, 2)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_mixed_precision_does_not_round_the_answers(name: str, images: Tensor) -> None:
+    network, source = trained_a_bit(name, 15), torch.zeros(5, dtype=torch.long)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        points = network(images, source)
+    numbers = (points - (FACE_SIZE - 1) / 2) / (network.unit if isinstance(network, Regression) else 1)
+    assert not torch.allclose(numbers, numbers.bfloat16().float(), atol=1e-6, rtol=0)
 
 
 def test_a_deaf_head_answers_with_the_other_source_s(images: Tensor) -> None:

@@ -86,14 +86,15 @@ def _in_image(value: Any) -> bool:
     return math.isfinite(value) and -0.5 <= value <= FACE_SIZE - 0.5
 
 
-def apply_corrections(data: LabeledFaces, path: Path) -> LabeledFaces:
+def apply_corrections(data: LabeledFaces, path: Path, said: list[Correction] | None = None) -> LabeledFaces:
     """The data as a person corrected them.
 
     Points that were dragged lie where they were put. What is marked "wrong" and was not dragged goes: a suspected
     point becomes unobserved, of a suspected row all labels, and rows without labels are left out. "fine" changes
-    nothing here; the audit and `without_suspects` leave such rows alone.
+    nothing here; the audit and `without_suspects` leave such rows alone. `said` is what is in the file, if it was
+    read before.
     """
-    corrections = read_corrections(path)
+    corrections = read_corrections(path) if said is None else said
     points, observed = np.array(data.points), np.array(data.observed)
     position = {row: i for i, row in enumerate(data.row.tolist())}
     last = int(data.row.max()) if len(data) else -1

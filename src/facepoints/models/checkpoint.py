@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -56,10 +58,11 @@ def load_model(path: Path) -> tuple[Model, dict[str, Any]]:
         model.all_keypoints.only(keypoints.names)  # raises where one is not among them
         model.typical = torch.zeros(len(SOURCES), len(model.all_keypoints), 2)  # as large as the data's keypoint set
         model.load_state_dict(tree["weights"])
+        score = dict(words["score"])
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, BadChoice) as error:
         reason = _first_line(error)
         raise BadRun(f"{path}: not a model that this facepoints can build ({reason}). Train it anew") from error
-    return model.eval(), words["score"]
+    return model.eval(), score
 
 
 def save_tree(path: Path, tree: Any) -> None:
@@ -67,7 +70,10 @@ def save_tree(path: Path, tree: Any) -> None:
     tensors: dict[str, Tensor] = {}
     words = json.dumps(_to_json(tree, "", tensors))
     with written_whole(path) as beside:
-        save_file(tensors, beside, metadata={_KEY: words})
+        try:
+            save_file(tensors, beside, metadata={_KEY: words})
+        except SafetensorError as error:
+            raise _as_os_error(error) from error
 
 
 def load_tree(path: Path) -> Any:
@@ -81,6 +87,12 @@ def load_tree(path: Path) -> Any:
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         reason = _first_line(error)
         raise BadRun(f"{path}: damaged or not made by facepoints ({reason}). Copy it again or train anew") from error
+
+
+def _as_os_error(error: SafetensorError) -> OSError:
+    """What the system said, which safetensors quotes: "(os error 28)", in older versions "Os { code: 28"."""
+    code = re.search(r"(?:os error|Os \{ code:) (\d+)", str(error))
+    return OSError(int(code[1]), os.strerror(int(code[1]))) if code else OSError(_first_line(error))
 
 
 def _first_line(error: Exception) -> str:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from facepoints.errors import BadChoice
 from facepoints.keypoints import FACE_SIZE, SOURCES, KeypointSet
-from facepoints.models.networks import PointMaps, Size, build
+from facepoints.models.expected_error import ExpectedError
+from facepoints.models.networks import Size, build
+from facepoints.models.point_maps import PointMaps
 
 BATCH = 256
 """Faces that are predicted at a time: large enough to be fast, small enough for any memory."""
@@ -22,7 +25,8 @@ class Model(nn.Module):
 
     The network answers in a frame without the sources' habits; `label_offset` (sources, 2), pixels, is what each
     source adds to every point (zero unless the recipe learns it). Geometry (flips, rotations) is done in the
-    network's frame, labels are compared after the offset is put back.
+    network's frame, labels are compared after the offset is put back. With `expected_error` in its recipe it also
+    says how far off each point may be; that head learns after the points (training/expected_error.py).
     """
 
     label_offset: Tensor
@@ -36,6 +40,11 @@ class Model(nn.Module):
         self.recipe = dict(recipe)
         self.all_keypoints = keypoints
         self.network = build(network, len(keypoints), size)
+        self.expected_error: ExpectedError | None = None
+        if self.recipe.get("expected_error"):
+            if not isinstance(self.network, PointMaps):
+                raise BadChoice(f"expected_error needs a network with maps (point-maps, broad-maps), not '{network}'")
+            self.expected_error = ExpectedError(self.network)
         self.label_offset = nn.Parameter(torch.zeros(len(SOURCES), 2))
         self.register_buffer("typical", torch.full((len(SOURCES), len(keypoints), 2), (FACE_SIZE - 1) / 2))
 
@@ -75,28 +84,50 @@ class Model(nn.Module):
         """Points (n, k, 2), pixels, as the source would label them; images (n, 1, 96, 96), 0 to 1; source (n,)."""
         return self.without_offset(images, source) + self.label_offset[source].unsqueeze(1)
 
-    def mirrored_too(self, images: Tensor, source: Tensor) -> Tensor:
-        """Like forward, averaged with what the network says of the mirrored faces."""
-        swap = torch.from_numpy(self.keypoints.mirror).to(images.device)
-        again = self.without_offset(images.flip(3), source)[:, swap]
-        again = torch.stack([FACE_SIZE - 1 - again[..., 0], again[..., 1]], dim=-1)
-        points = (self.without_offset(images, source) + again) / 2
-        return points + self.label_offset[source].unsqueeze(1)
+    def answer(self, images: Tensor, source: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Points as forward gives them and, where the model has learned them, their expected errors (n, k), pixels."""
+        if self.expected_error is None:
+            return self(images, source), None
+        network = cast("PointMaps", self.network)
+        seen = network.look(images)
+        points = network.asked(seen.points, source) + self.label_offset[source].unsqueeze(1)
+        return points, network.asked(self.expected_error(seen).unsqueeze(2), source).squeeze(2)
 
-    @torch.inference_mode()
+    def mirrored_too(self, images: Tensor, source: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Like answer, averaged with what the network says of the mirrored faces."""
+        swap = torch.from_numpy(self.keypoints.mirror).to(images.device)
+        offset = self.label_offset[source].unsqueeze(1)
+        points, error = self.answer(images, source)
+        again, error_again = self.answer(images.flip(3), source)
+        again = (again - offset)[:, swap]
+        again = torch.stack([FACE_SIZE - 1 - again[..., 0], again[..., 1]], dim=-1) + offset
+        if error is not None and error_again is not None:
+            error = (error + error_again[:, swap]) / 2
+        return (points + again) / 2, error
+
     def predict(
         self, faces: NDArray[np.uint8], source: NDArray[np.int64], *, flip: bool = False
     ) -> NDArray[np.float32]:
         """Points float32 (n, k, 2), pixels, of faces uint8 (n, 96, 96) as their sources (n,) would label them."""
+        return self.predict_with_error(faces, source, flip=flip)[0]
+
+    @torch.inference_mode()
+    def predict_with_error(
+        self, faces: NDArray[np.uint8], source: NDArray[np.int64], *, flip: bool = False
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Points like predict, and their expected errors float32 (n, k), pixels, where the model has learned them."""
         self.eval()
         device = self.typical.device
-        found = [np.empty((0, len(self.keypoints), 2), np.float32)]
+        k = len(self.keypoints)
+        points, errors = [np.empty((0, k, 2), np.float32)], [np.empty((0, k), np.float32)]
         for part in _parts(len(faces)):
             images = torch.from_numpy(np.array(faces[part])).to(device).unsqueeze(1).float() / 255
             asked = torch.from_numpy(np.array(source[part])).to(device)
-            answer = self.mirrored_too(images, asked) if flip else self(images, asked)
-            found.append(answer.float().cpu().numpy())
-        return np.concatenate(found)
+            answer, error = self.mirrored_too(images, asked) if flip else self.answer(images, asked)
+            points.append(answer.float().cpu().numpy())
+            if error is not None:
+                errors.append(error.float().cpu().numpy())
+        return np.concatenate(points), None if self.expected_error is None else np.concatenate(errors)
 
     def predict_all(
         self, faces: NDArray[np.uint8], source: NDArray[np.int64], *, flip: bool = False

@@ -11,7 +11,8 @@ from torch import Tensor, fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
 from facepoints.keypoints import FACE_SIZE
-from facepoints.models.networks import Residual, Same
+from facepoints.models.networks import Answers, Same
+from facepoints.models.point_maps import Residual
 from facepoints.writing import written_whole
 
 
@@ -125,10 +126,10 @@ class _Block:
 
 
 class _Stages(fx.Tracer):
-    """A tracer that takes a residual pair of convolutions as one step."""
+    """A tracer that takes a block of convolutions around which the input passes as one step."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, Residual | Same) or super().is_leaf_module(m, module_qualified_name)
+        return isinstance(m, Residual | Same | Answers) or super().is_leaf_module(m, module_qualified_name)
 
 
 def _blocks(network: nn.Module) -> list[_Block]:

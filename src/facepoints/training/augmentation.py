@@ -22,6 +22,9 @@ from facepoints.training.recipe import Recipe
 
 _MIDDLE = (FACE_SIZE - 1) / 2  # 47.5: pixel centers are whole numbers
 
+LOOSE = (35.0, 0.35, 16.0)
+"""Rotation (degrees), scale (share) and shift (pixels) of a face that is framed loosely."""
+
 
 class Batch(NamedTuple):
     """Faces with labels on their way into the network."""
@@ -85,14 +88,19 @@ def draw_matrices(n: int, recipe: Recipe, generator: torch.Generator) -> tuple[T
     turns the face clockwise as one sees it (y points down).
     """
     device = generator.device
+    # framed as neatly as the recipe says, or as loosely as a box on a photo
+    loose = torch.rand(n, generator=generator, device=device) < recipe.loose
+    rotation, scale, shift = (
+        torch.where(loose, max(tight, wide), tight)
+        for tight, wide in zip((recipe.rotation, recipe.scale, recipe.shift), LOOSE, strict=True)
+    )
     if recipe.angles:
         which = torch.randint(len(recipe.angles), (n,), generator=generator, device=device)
         degrees = torch.tensor(recipe.angles, device=device)[which]
     else:
-        degrees = _uniform(n, -recipe.rotation, recipe.rotation, generator)
+        degrees = rotation * _uniform(n, -1, 1, generator)
     angle = torch.deg2rad(degrees)
-    limit = math.log1p(recipe.scale)
-    size = torch.exp(_uniform(n, -limit, limit, generator))
+    size = torch.exp(torch.log1p(scale) * _uniform(n, -1, 1, generator))
     slant = torch.tan(torch.deg2rad(_uniform(n, -recipe.shear, recipe.shear, generator)))
     mirrored = torch.rand(n, generator=generator, device=device) < recipe.flip
     sign = torch.where(mirrored, -1.0, 1.0)
@@ -100,8 +108,8 @@ def draw_matrices(n: int, recipe: Recipe, generator: torch.Generator) -> tuple[T
     # (rotation and scale) after (shear along x) after (mirror)
     linear = torch.stack([cos * sign, cos * slant - sin, sin * sign, sin * slant + cos], dim=1).view(n, 2, 2)
     middle = torch.full((2, 1), _MIDDLE, device=device)
-    shift = torch.stack([_uniform(n, -recipe.shift, recipe.shift, generator) for _ in "xy"], dim=1).unsqueeze(2)
-    return torch.cat([linear, middle - linear @ middle + shift], dim=2), mirrored
+    moved = torch.stack([shift * _uniform(n, -1, 1, generator) for _ in "xy"], dim=1).unsqueeze(2)
+    return torch.cat([linear, middle - linear @ middle + moved], dim=2), mirrored
 
 
 def move(batch: Batch, matrix: Tensor, mirrored: Tensor, keypoints: KeypointSet) -> Batch:
@@ -171,7 +179,7 @@ def _relit(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor
 
 
 def _moves(recipe: Recipe) -> bool:
-    geometry = (recipe.flip, recipe.rotation, recipe.angles, recipe.shift, recipe.scale, recipe.shear)
+    geometry = (recipe.flip, recipe.rotation, recipe.angles, recipe.shift, recipe.scale, recipe.shear, recipe.loose)
     return any(geometry)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import time
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,17 +16,31 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 
+from facepoints.data.corrections import Correction
 from facepoints.data.faces import LabeledFaces
 from facepoints.data.missing import fill
-from facepoints.data.split import Split, split
+from facepoints.data.split import Split, group_alike, split
 from facepoints.data.suspects import without_suspects
-from facepoints.errors import BadChoice
+from facepoints.errors import AlreadyTrained, BadChoice
+from facepoints.models.checkpoint import load_model, save_model
 from facepoints.models.model import Model
 from facepoints.models.networks import Size
+from facepoints.models.point_maps import PointMaps
 from facepoints.scoring import Scores, score
+from facepoints.training.expected_error import learn_expected_error
 from facepoints.training.fitting import Fitting
+from facepoints.training.lesson import prepare_lesson
+from facepoints.training.progress import TrainingProgress
 from facepoints.training.recipe import Recipe
-from facepoints.training.run_folder import RunFolder, SafeCheckpoints
+from facepoints.training.recipe_book import find
+from facepoints.training.run_folder import (
+    MODEL_FILE,
+    RunFolder,
+    SafeCheckpoints,
+    picture_digests,
+    read_json,
+    trained_on,
+)
 
 
 @dataclass(frozen=True)
@@ -44,6 +58,7 @@ def fit(
     folder: Path,
     *,
     rows: Split | None = None,
+    corrections: list[Correction] | None = None,
     resume: bool = False,
     force: bool = False,
     machine: Machine | None = None,
@@ -52,56 +67,125 @@ def fit(
 ) -> Scores:
     """Train a recipe on labeled faces; leave a run folder; give the best epoch's scores on the validation rows.
 
-    `rows` are the positions to train and to validate on, where the recipe's own split is not wanted.
+    `rows` are the positions to train and to validate on, where the recipe's own split is not wanted; `corrections`
+    are what somebody said of suspects, which the recipe's list of them does not overrule.
     With `resume` a training that was stopped goes on after its last whole epoch, to the same end as if it had never
     stopped. Raises BadRun where the folder holds a finished, an unfinished or another training; `force` starts anew.
     """
     machine = machine or Machine()
-    run = RunFolder(folder, recipe, data)
-    if not force:
-        run.refuse_to_overwrite(resume=resume)
+    run = RunFolder(folder, recipe)
     chosen = data.only(recipe.keypoints)
     if recipe.flip and chosen.keypoints.lone_sides():
         alone = ", ".join(chosen.keypoints.lone_sides())
         raise BadChoice(f"flip={recipe.flip:g} needs both sides of each point, but {alone} has no partner; set flip=0")
     rows = rows or split(chosen, recipe.split, recipe.validation_fraction, recipe.seed)
-    training, validation = chosen.take(rows.training), chosen.take(rows.validation)
-    if recipe.drop_suspects:  # of training only: what is scored must not depend on what is left out
-        trusted = without_suspects(chosen, Path(recipe.drop_suspects))
-        training = trusted.take(np.isin(trusted.row, training.row))
+    training, validation = _trusted(chosen, rows, recipe, corrections), chosen.take(rows.validation)
+    about_rows = trained_on(data, rows, training)
+    if not force:
+        run.refuse_to_overwrite(about_rows, resume=resume)
 
     torch.manual_seed(recipe.seed)
     model = Model(recipe.network, chosen.keypoints, size_of(recipe), recipe.as_table())
     known = data.take(rows.training)
     model.learn_typical(known.points, known.observed, known.source, data.keypoints)
-    fitting = Fitting(recipe, model, _filled(training, recipe), validation)
+    lesson = None
+    if recipe.teacher:
+        if not isinstance(model.network, PointMaps):
+            raise BadChoice(f"teacher: needs a network with maps (point-maps, broad-maps), not '{recipe.network}'")
+        teacher = _teacher(run, data, rows, corrections, force, machine, callbacks)
+        lesson = prepare_lesson(teacher, _filled(training, recipe))
+    fitting = Fitting(recipe, model, _filled(training, recipe), validation, lesson)
 
-    started = time.monotonic()
     with _quiet_lightning():
         trainer = _trainer(recipe, machine, [*_callbacks(recipe, run), *(callbacks or [])], loggers or [])
         if force:
             run.clear()  # not before all else has proven possible
-        run.write_start(rows, parameters=sum(p.numel() for p in model.network.parameters()))
+        run.write_start(about_rows, parameters=sum(p.numel() for p in model.network.parameters()))
         try:
             trainer.fit(fitting, ckpt_path=str(run.last) if run.last.exists() else None, weights_only=None)
         except SystemExit:  # how Lightning answers Ctrl-C
             raise KeyboardInterrupt from None
-    return finish(run, data, rows, seconds=time.monotonic() - started)
+    if recipe.expected_error:
+        unseen = _trusted(chosen, replace(rows, training=rows.validation), recipe, corrections)
+        _teach_expected_error(run, training, unseen, callbacks or [])
+    return finish(run, data, rows)
 
 
-def finish(run: RunFolder, data: LabeledFaces, rows: Split, seconds: float) -> Scores:
+def finish(run: RunFolder, data: LabeledFaces, rows: Split) -> Scores:
     """Score the best epoch's model on the validation rows and write the run's last files."""
     model, _ = run.load_best()
     validation = data.only(model.keypoints.names).take(rows.validation)
     predicted = model.predict(validation.faces, validation.source)
-    scores = score(predicted, validation.points, validation.observed, validation.source, validation.keypoints)
-    run.write_end(scores, seconds)
+    labels = validation.points, validation.observed, validation.source, validation.keypoints
+    scores = score(predicted, *labels, groups=group_alike(validation.faces))
+    run.write_end(scores)
     return scores
+
+
+def _teacher(
+    run: RunFolder,
+    data: LabeledFaces,
+    rows: Split,
+    corrections: list[Correction] | None,
+    force: bool,
+    machine: Machine,
+    callbacks: list[Callback] | None,
+) -> Model:
+    """The model that teaches: a run that is there, or the recipe of that name, first trained on the same rows."""
+    recipe, folder = run.recipe, Path(run.recipe.teacher)
+    if not (folder / MODEL_FILE).exists():
+        first, folder = find(recipe.teacher), run.folder / "teacher"
+        first = first.but(drop_suspects=recipe.drop_suspects, keypoints=recipe.keypoints, seed=recipe.seed)
+        with suppress(AlreadyTrained):
+            fit(
+                first,
+                data,
+                folder,
+                rows=rows,
+                corrections=corrections,
+                resume=not force,
+                force=force,
+                machine=machine,
+                callbacks=callbacks,
+            )
+    pictures = read_json(folder / "run.json").get("training_pictures", [])
+    leaked = len(set(picture_digests(data.faces[rows.validation])) & set(pictures))
+    if leaked:
+        raise BadChoice(
+            f"teacher: {folder} was trained on {leaked:,} of the faces that this run validates on, and would flatter "
+            "it. Train it with the same split and seed, or give the name of a recipe"
+        )
+    return load_model(folder / MODEL_FILE)[0]
+
+
+def _teach_expected_error(
+    run: RunFolder, training: LabeledFaces, unseen: LabeledFaces, callbacks: list[Callback]
+) -> None:
+    """Put the head for expected errors into the best epoch's model; killed in between, it is learned anew."""
+    shown = [callback for callback in callbacks if isinstance(callback, TrainingProgress)]
+
+    def progress(done: int, total: int) -> None:
+        for callback in shown:
+            callback.after_points(done, total)
+
+    model, facts = run.load_best()
+    learn_expected_error(model, training, unseen, run.recipe, progress)
+    save_model(run.model, model, facts)
 
 
 def size_of(recipe: Recipe) -> Size:
     """How large the recipe wants its network."""
     return Size(recipe.width, recipe.kernel, recipe.dense_units, recipe.dropout)
+
+
+def _trusted(chosen: LabeledFaces, rows: Split, recipe: Recipe, corrections: list[Correction] | None) -> LabeledFaces:
+    """The training rows, without the labels that the recipe's list of suspects holds for wrong."""
+    training = chosen.take(rows.training)
+    if not recipe.drop_suspects:
+        return training
+    # of training only: what is scored must not depend on what is left out
+    trusted = without_suspects(chosen, Path(recipe.drop_suspects), corrections=corrections)
+    return trusted.take(np.isin(trusted.row, training.row))
 
 
 def _filled(training: LabeledFaces, recipe: Recipe) -> LabeledFaces:

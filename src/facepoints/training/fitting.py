@@ -16,8 +16,10 @@ from torch.optim.swa_utils import AveragedModel
 
 from facepoints.data.faces import LabeledFaces
 from facepoints.models.model import Model
+from facepoints.models.point_maps import PointMaps
 from facepoints.scoring import QUICK_HIT_DISTANCE, quick_scores
 from facepoints.training.augmentation import Batch, augment, to_images
+from facepoints.training.lesson import Lesson
 from facepoints.training.loss import point_loss
 from facepoints.training.recipe import Recipe
 
@@ -56,9 +58,17 @@ class Batches:
 class Fitting(LightningModule):
     """What Lightning drives: a training step, a validation step, an optimizer."""
 
-    def __init__(self, recipe: Recipe, model: Model, training: LabeledFaces, validation: LabeledFaces) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        model: Model,
+        training: LabeledFaces,
+        validation: LabeledFaces,
+        lesson: Lesson | None = None,
+    ) -> None:
         super().__init__()
         self.recipe = recipe
+        self.lesson = lesson
         self.model: Model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         model.label_offset.requires_grad_(recipe.label_offset)
         self.averaged = AveragedModel(model, multi_avg_fn=self._average, use_buffers=True) if recipe.ema else None
@@ -85,6 +95,8 @@ class Fitting(LightningModule):
         self._points = torch.from_numpy(np.array(rows.points)).to(device)
         self._observed = torch.from_numpy(np.array(rows.observed)).to(device)
         self._source = torch.from_numpy(np.array(rows.source)).to(device)
+        if self.lesson is not None:
+            self.lesson = self.lesson.to(device)
         self._validation_images = torch.from_numpy(np.array(self.validation_rows.faces)).to(device)
         self._validation_source = torch.from_numpy(np.array(self.validation_rows.source)).to(device)
         self._generator = torch.Generator(device)
@@ -120,14 +132,29 @@ class Fitting(LightningModule):
         source = self._source[rows]
         offset = self.model.label_offset[source].unsqueeze(1)
         batch = Batch(to_images(self._faces[rows]), self._points[rows] - offset, self._observed[rows], source)
+        keypoints, k = self.training_rows.keypoints, len(self.training_rows.keypoints)
+        if self.lesson is not None:
+            batch = self.lesson.beside(batch, rows, self.model.label_offset)
+            keypoints = self.lesson.beside_set(keypoints)
         # never in bf16: its steps are half a pixel at the right border, for points and matrices alike
         with torch.autocast(self.device.type, enabled=False):
-            batch = augment(batch, self.recipe, self.training_rows.keypoints, self._generator)
-        predicted = self.model.without_offset(batch.images, source)
+            batch = augment(batch, self.recipe, keypoints, self._generator)
         last = self.current_epoch >= self.recipe.epochs - self.recipe.squared_epochs
-        loss = point_loss(predicted, batch.points, batch.observed, "squared" if last else self.recipe.loss)
-        self._count(predicted.detach(), batch.points.detach(), batch.observed, loss.detach())
-        return loss
+        kind = "squared" if last else self.recipe.loss
+        if self.lesson is None:
+            predicted = self.model.without_offset(batch.images, source)
+            taught = torch.zeros((), device=self.device)
+        else:
+            network = cast("PointMaps", self.model.network)
+            answers = network.look(batch.images).points
+            predicted = network.asked(answers, source)
+            taught = point_loss(answers, batch.points[:, k:], batch.observed[:, k:], kind)
+        points, observed = batch.points[:, :k], batch.observed[:, :k]
+        loss = point_loss(predicted, points, observed, kind)
+        # one kind of loss in the whole history: the one that validation has
+        shown = point_loss(predicted.detach(), points, observed, self.recipe.loss) if last else loss.detach()
+        self._count(predicted.detach(), points.detach(), observed, shown)
+        return loss + self.recipe.teacher_weight * taught
 
     def _count(self, predicted: Tensor, points: Tensor, observed: Tensor, loss: Tensor) -> None:
         error = (predicted - points)[observed]

@@ -67,6 +67,12 @@ class TrainingProgress(Callback):
             of = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
             self.console.print(f"{of}: loss {module.train_metrics['loss']:.3f}{self._scores}", highlight=False)
 
+    def after_points(self, done: int, total: int) -> None:
+        """The head for expected errors has passed over the rows so many times."""
+        self.console.print(
+            f"expected errors: {done} of {total} passes", highlight=False, end="\r" if done < total else "\n"
+        )
+
     @staticmethod
     def _best(trainer: Trainer) -> float:
         callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]

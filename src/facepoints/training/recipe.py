@@ -45,7 +45,7 @@ class Recipe:
     drop_suspects: str = choose("", "an audit.csv: training leaves out the labels that it holds for wrong; empty: none")
     split: str = choose("groups", "how validation rows are drawn", among=("groups", "last"))
     validation_fraction: float = choose(0.15, "share of the rows kept for validation", low=0.01, high=0.9)
-    seed: int = choose(0, "seed of split, start weights, batches and augmentation", low=0)
+    seed: int = choose(0, "seed of split, start weights, batches and augmentation", low=0, high=2**31 - 1)
 
     # the network
     network: str = choose("plain", "a network of models/networks.py")
@@ -61,6 +61,7 @@ class Recipe:
     shift: float = choose(0.0, "largest translation along x and y, pixels", low=0, high=48)
     scale: float = choose(0.0, "largest change of size, as a share: 0.2 is 1/1.2 to 1.2", low=0, high=1)
     shear: float = choose(0.0, "largest shear, degrees either way", low=0, high=45)
+    loose: float = choose(0.0, "share of faces framed as loosely as a face finder's box may be", low=0, high=1)
     brightness: float = choose(0.0, "largest change of brightness, as a share of white", low=0, high=1)
     contrast: float = choose(0.0, "largest change of contrast: 0.3 is 1/1.3 to 1.3", low=0, high=3)
     gamma: float = choose(0.0, "largest change of gamma: 0.5 is 1/1.5 to 1.5", low=0, high=3)
@@ -71,6 +72,9 @@ class Recipe:
     )
 
     # the training
+    teacher: str = choose("", "a recipe trained first, or a run: its points for all faces and sources are learned, too")
+    teacher_weight: float = choose(0.3, "weight of the teacher's points; that of a label is 1", low=0, high=10)
+    expected_error: bool = choose(False, "after the points, learn how far off each may be (networks with maps)")
     loss: str = choose("squared", "loss of one coordinate", among=("squared", "huber", "absolute"))
     squared_epochs: int = choose(0, "last epochs trained with the squared loss, which is the metric", low=0)
     epochs: int = choose(30, "passes over the training rows", low=1, high=100_000)

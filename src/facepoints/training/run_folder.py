@@ -18,6 +18,7 @@ import json
 import math
 import platform
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +27,7 @@ from typing import Any
 import numpy as np
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.plugins.io import CheckpointIO
+from numpy.typing import NDArray
 
 from facepoints.data.faces import LabeledFaces
 from facepoints.data.split import Split
@@ -39,6 +41,16 @@ from facepoints.writing import write_text
 
 MODEL_FILE = "model.safetensors"
 """The best epoch's model in a run folder."""
+
+OLD = {
+    "": ("scores.json", "last.safetensors", MODEL_FILE, "history.csv", "history.json", "curves.png"),
+    "evaluation": (
+        *("evaluate.html", "scores.json", "per_point.csv", "per_face.csv", "plots.png", "network.png"),
+        *("worst.png", "median.png", "random.png", "doubted.png", "ellipses_*.png"),
+    ),
+    "tensorboard": ("events.out.tfevents.*", "hparams.yaml"),
+}
+"""What a training and those who look at it leave in the run folder and in its folders: not true of the next one."""
 
 
 class SafeCheckpoints(CheckpointIO):
@@ -58,10 +70,9 @@ class SafeCheckpoints(CheckpointIO):
 class RunFolder(Callback):
     """Keeps the folder up to date while Lightning trains, one epoch at a time, each file whole."""
 
-    def __init__(self, folder: Path, recipe: Recipe, data: LabeledFaces) -> None:
+    def __init__(self, folder: Path, recipe: Recipe) -> None:
         self.folder = folder
         self.recipe = recipe
-        self.data = data
         self.history: list[dict[str, float]] = []
         self.best = float("inf")
         self._epoch_started = 0.0
@@ -79,20 +90,24 @@ class RunFolder(Callback):
         return self.folder / "scores.json"
 
     def clear(self) -> None:
-        """Forget the training that the folder holds."""
-        for path in (self.scores, self.last, self.model):
-            path.unlink(missing_ok=True)
+        """Forget the training that the folder holds; whatever is not ours stays."""
+        for folder, patterns in OLD.items():
+            for path in (path for pattern in patterns for path in (self.folder / folder).glob(pattern)):
+                path.unlink(missing_ok=True)
+            if folder:
+                with suppress(OSError):  # somebody's own files are in it, or it is not there
+                    (self.folder / folder).rmdir()
 
-    def refuse_to_overwrite(self, *, resume: bool) -> None:
+    def refuse_to_overwrite(self, trained_on: dict[str, Any], *, resume: bool) -> None:
         """Check what the folder holds before anything is written; raises BadRun where it would be lost."""
         if self.last.exists() or self.scores.exists():
-            self._refuse_another()
+            self._refuse_another(trained_on)
             if self.scores.exists():
                 raise AlreadyTrained(f"{self.folder} is already trained; use it, or train it anew with --force")
             if not resume:
                 raise BadRun(f"{self.folder}: a stopped training; go on with --resume or start anew with --force")
 
-    def _refuse_another(self) -> None:
+    def _refuse_another(self, trained_on: dict[str, Any]) -> None:
         kept = read_toml(self.folder / "recipe.toml")
         changed = self.recipe.differences(kept)
         if changed:
@@ -102,18 +117,24 @@ class RunFolder(Callback):
                 "choose another folder or replace it with --force"
             )
         about = read_json(self.folder / "run.json")
-        if about["data"]["fingerprint"] != fingerprint(self.data):
-            raise BadRun(f"{self.folder}: was trained on other data; choose another folder or replace it with --force")
+        if not isinstance(about, dict):
+            raise BadRun(f"{self.folder / 'run.json'}: damaged; replace the run with --force")
+        for field, what in (
+            ("data", "was trained on other data"),
+            ("validation_rows", "keeps other rows for validation"),
+            ("training_labels", "left out other rows or labels (have the suspects or the corrections changed?)"),
+        ):
+            # older runs say less: what is not known is no contradiction
+            if field in about and about[field] != trained_on[field]:
+                raise BadRun(f"{self.folder}: {what}; choose another folder or replace it with --force")
 
-    def write_start(self, rows: Split, parameters: int) -> None:
+    def write_start(self, trained_on: dict[str, Any], parameters: int) -> None:
         """recipe.toml and run.json: what is going to be trained, on what."""
         about = {
             "recipe": self.recipe.name,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "parameters": parameters,
-            "data": {"rows": len(self.data), "fingerprint": fingerprint(self.data)},
-            "training_rows": len(rows.training),
-            "validation_rows": self.data.row[rows.validation].tolist(),
+            **trained_on,
             "machine": {"processor": platform.machine(), "system": platform.system()},
             "versions": {name: version(name) for name in ("facepoints", "torch", "lightning", "numpy")},
         }
@@ -123,7 +144,7 @@ class RunFolder(Callback):
     def load_best(self) -> tuple[Model, dict[str, Any]]:
         return load_model(self.model)
 
-    def write_end(self, scores: Scores, seconds: float) -> None:
+    def write_end(self, scores: Scores) -> None:
         """curves.png and, as the very last, scores.json: the training is complete."""
         draw_curves(self.history, self.folder / "curves.png", title=self.recipe.name)
         best = min(self.history, key=lambda epoch: epoch["validation_rmse"])
@@ -169,6 +190,17 @@ class RunFolder(Callback):
         write_history(self.history, self.folder)
 
 
+def trained_on(data: LabeledFaces, rows: Split, training: LabeledFaces) -> dict[str, Any]:
+    """What run.json says of the rows: all of `data`, how they are split, and what is left of them to train on."""
+    return {
+        "data": {"rows": len(data), "fingerprint": fingerprint(data)},
+        "training_rows": len(rows.training),
+        "training_pictures": picture_digests(data.faces[rows.training]),
+        "training_labels": fingerprint(training),
+        "validation_rows": data.row[rows.validation].tolist(),
+    }
+
+
 def write_history(history: list[dict[str, float]], folder: Path) -> None:
     """history.csv for spreadsheets and history.json for programs: one line, one object per epoch."""
     text = io.StringIO()
@@ -185,6 +217,11 @@ def fingerprint(data: LabeledFaces) -> str:
     for array in (data.faces, data.points, data.observed, data.source):
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
+
+
+def picture_digests(faces: NDArray[np.uint8]) -> list[str]:
+    """A short name for each picture of faces (n, 96, 96), whatever its labels: the same picture, the same name."""
+    return [hashlib.blake2b(np.ascontiguousarray(face).data, digest_size=8).hexdigest() for face in faces]
 
 
 def read_json(path: Path) -> Any:

@@ -1,0 +1,211 @@
+"""What the shipped model can do, measured: accuracy, honesty, robust framing, size; fills the model card.
+
+    python benchmarks/flagship.py DATA [--model MODEL.onnx] [--audit audit.csv] [--photos points.csv]
+        [--out flagship.json] [--card MODEL_CARD.md]
+
+DATA is what it was trained on: the validation rows (15 % by groups, seed 0) are told again from it. `--audit` leaves
+out the labels that the audit holds for wrong. `--photos` names a table of points with whole photos beside it:
+non-faces are cut from their backgrounds, and faces are framed loosely on purpose.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from facepoints.data.faces import LabeledFaces
+from facepoints.data.labeled_photos import LabeledPhotos, read_labeled_photos
+from facepoints.data.loading import load_training
+from facepoints.data.split import group_alike, split_groups
+from facepoints.data.suspects import without_suspects
+from facepoints.deployment.detector import FLAGSHIP, Detector, load
+from facepoints.deployment.regions import Regions
+from facepoints.evaluation.calibration import calibration
+from facepoints.evaluation.face_facts import face_facts
+from facepoints.evaluation.hard_faces import believable, hardness
+from facepoints.keypoints import FACE_SIZE
+from facepoints.scoring import face_rmse, score
+from facepoints.writing import write_text
+
+FRACTION, SEED = 0.15, 0
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+SHIFT, SCALES, ROLL = 0.15, (0.75, 1.3), 30.0
+"""Loose framing: share of the side, smallest and largest size, degrees."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data")
+    parser.add_argument("--model", type=Path, help="an ONNX file; by default the one that ships with the package")
+    parser.add_argument("--audit", type=Path, help="an audit.csv of DATA")
+    parser.add_argument("--photos", type=Path, help="points.csv with whole photos beside it")
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--card", type=Path, help="put the tables between its marks in this file")
+    args = parser.parse_args()
+    detector = load(args.model)
+    whole = load_training(args.data)
+    rows = whole.row[split_groups(whole, FRACTION, SEED).validation]
+    size = (args.model or Path(str(files("facepoints").joinpath("weights", FLAGSHIP)))).stat().st_size
+    found: dict[str, Any] = {"bytes": size, "all rows": accuracy(detector, whole.take(np.isin(whole.row, rows)))}
+    judged = whole.take(np.isin(whole.row, rows))
+    if args.audit:
+        trusted = without_suspects(whole, args.audit)
+        judged = trusted.take(np.isin(trusted.row, rows))
+        found["without suspects"] = accuracy(detector, judged)
+    found["conditions"] = conditions(detector, judged)
+    if args.photos:
+        photos = read_labeled_photos(args.photos)
+        found["auroc"] = told_apart(detector, judged, backgrounds(photos))
+        found["framing"] = framing(detector, photos)
+    text = markdown(found)
+    Console().print(text, markup=False)
+    if args.out:
+        write_text(args.out, json.dumps(found, indent=1))
+    if args.card:
+        before, _, rest = args.card.read_text("utf-8").partition(BEGIN)
+        write_text(args.card, f"{before}{BEGIN}\n{text}{END}{rest.partition(END)[2]}")
+
+
+def accuracy(detector: Detector, data: LabeledFaces) -> dict[str, Any]:
+    """RMSE with intervals, by source and point, and how well the expected errors say so."""
+    points, expected = detector.points(np.asarray(data.faces), data.source)
+    groups = group_alike(data.faces)
+    scores = score(points, data.points, data.observed, data.source, data.keypoints, groups=groups)
+    honest = calibration(data, points, expected, groups)
+    return {
+        **scores.as_dict(),
+        "tenths": [] if honest is None else [(t.expected, t.measured, t.ratio) for t in honest.tenths],
+    }
+
+
+def conditions(detector: Detector, data: LabeledFaces) -> dict[str, Any]:
+    """RMSE along head turn, roll, size, sharpness, brightness and contrast, for each source."""
+    points, _ = detector.points(np.asarray(data.faces), data.source)
+    among = believable(np.asarray(face_rmse(points, data.points, data.observed)), data)
+    told = hardness(data, points, face_facts(data), group_alike(data.faces), among)
+    return {
+        h.title: {s: [(p.low, p.high, p.rmse, *p.interval) for p in ps] for s, ps in h.by_source.items()} for h in told
+    }
+
+
+def backgrounds(photos: LabeledPhotos, each: int = 8) -> NDArray[np.uint8]:
+    """Squares of photos that touch no labeled face, (n, 96, 96); there may be other faces, so look at the surest."""
+    rng, made = np.random.default_rng(0), []
+    places = photos.on_photo(photos.faces.points)
+    for path in dict.fromkeys(photos.photo):
+        gray = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        mine = np.concatenate([places[i][photos.faces.observed[i]] for i, p in enumerate(photos.photo) if p == path])
+        for _ in range(each):
+            side = int(rng.uniform(32, min(gray.shape) / 2))
+            x, y = rng.integers(0, gray.shape[1] - side), rng.integers(0, gray.shape[0] - side)
+            near = (mine > np.array([x, y]) - side / 3) & (mine < np.array([x, y]) + 4 * side / 3)
+            if not near.all(axis=1).any():
+                made.append(
+                    cv2.resize(gray[y : y + side, x : x + side], (FACE_SIZE, FACE_SIZE), interpolation=cv2.INTER_AREA)
+                )
+    return np.stack(made)
+
+
+def told_apart(detector: Detector, data: LabeledFaces, nothing: NDArray[np.uint8]) -> dict[str, float]:
+    """Area under the ROC curve of the mean expected error, faces against what is none; 1 is perfect."""
+    rng = np.random.default_rng(0)
+    faces = np.array(data.faces)
+    half = faces.copy()
+    half[:, :, 40:] = 127  # more than half of the face is behind a wall
+    kinds = {
+        "backgrounds of photos": nothing,
+        "noise": rng.integers(0, 256, (300, FACE_SIZE, FACE_SIZE)).astype(np.uint8),
+        "faces upside down": faces[:, ::-1],
+        "faces covered by more than half": half,
+    }
+    normal = _unsure(detector, faces)
+    return {kind: _auroc(normal, _unsure(detector, np.ascontiguousarray(made))) for kind, made in kinds.items()}
+
+
+def _unsure(detector: Detector, faces: NDArray[np.uint8]) -> NDArray[np.float64]:
+    return np.asarray(detector.points(faces)[1].mean(axis=1), np.float64)
+
+
+def _auroc(low: NDArray[np.float64], high: NDArray[np.float64]) -> float:
+    return float((high[:, None] > low).mean() + (high[:, None] == low).mean() / 2)
+
+
+def framing(detector: Detector, photos: LabeledPhotos, draws: int = 8) -> dict[str, float]:
+    """Median NME, share of the eye distance: framed neatly, loosely, and loosely with a second look."""
+    rng = np.random.default_rng(0)
+    labels = photos.on_photo(photos.faces.points)
+    left, right = (photos.faces.keypoints.index(f"{side}_eye_center") for side in ("left", "right"))
+    errors: dict[str, list[NDArray[np.float64]]] = {"neatly": [], "loosely": [], "loosely, second look": []}
+    for path in dict.fromkeys(photos.photo):
+        gray = np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), np.uint8)
+        mine = np.array([p == path for p in photos.photo])
+        truth, seen = labels[mine], photos.faces.observed[mine]
+        eyes = np.linalg.norm(truth[:, left] - truth[:, right], axis=1)[:, None]
+        neat = detector.regions_of(truth)
+        for draw in range(draws):
+            n = len(neat)
+            moved = neat.center + neat.side[:, None] * rng.uniform(-SHIFT, SHIFT, (n, 2))
+            # a face that is 1.3 times as large fills a region 1.3 times smaller
+            loose = Regions(
+                moved,
+                neat.side / np.exp(rng.uniform(*np.log(SCALES), n)),
+                neat.roll + np.radians(rng.uniform(-ROLL, ROLL, n)),
+            )
+            first = detector.refine(gray, loose, views=1)
+            second = detector.refine(gray, detector.regions_of(first.points), views=1)
+            looks = {"loosely": first, "loosely, second look": second}
+            if not draw:
+                looks["neatly"] = detector.refine(gray, neat, views=1)
+            for kind, look in looks.items():
+                distance = np.linalg.norm(look.points - truth, axis=2)
+                errors[kind].append((distance / eyes)[seen])
+    return {kind: float(np.sqrt(np.square(np.concatenate(e)).mean())) for kind, e in errors.items()}
+
+
+def markdown(found: dict[str, Any]) -> str:
+    """Everything as tables."""
+    lines = [f"One file of {found['bytes'] / 2**20:.1f} MiB.\n\n"]
+    lines += ["| validation rows | all | source A | source B |\n|---|---|---|---|\n"]
+    for name in ("all rows", "without suspects"):
+        if name in found:
+            parts = (found[name], *(found[name]["by_source"][s] for s in "AB"))
+            cells = " | ".join(
+                f"{p['rmse']:.2f} ({p['rmse_interval'][0]:.2f}-{p['rmse_interval'][1]:.2f})" for p in parts
+            )
+            lines.append(f"| RMSE in px, {name} (95 % interval) | {cells} |\n")
+    best = found.get("without suspects", found["all rows"])
+    lines.append("\n| keypoint | source A | source B |\n|---|---|---|\n")
+    for name, point in best["by_keypoint"].items():
+        cells = " | ".join("-" if v is None else f"{v:.2f}" for v in point["rmse_by_source"].values())
+        lines.append(f"| {name} | {cells} |\n")
+    lines.append(
+        "\n| tenth of the points, by expected error | expected, px | measured RMSE, px | ratio |\n|---|---|---|---|\n"
+    )
+    for i, (expected, measured, ratio) in enumerate(best["tenths"], start=1):
+        lines.append(f"| {i} | {expected:.2f} | {measured:.2f} | {ratio:.2f} |\n")
+    lines.append("\n| condition | source | from | to | RMSE, px |\n|---|---|---|---|---|\n")
+    for title, sources in found["conditions"].items():
+        for source, parts in sources.items():
+            for low, high, rmse, start, end in (parts[0], parts[len(parts) // 2], parts[-1]):
+                lines.append(f"| {title} | {source} | {low:.3g} | {high:.3g} | {rmse:.2f} ({start:.2f}-{end:.2f}) |\n")
+    if "auroc" in found:
+        lines.append("\n| expected error tells faces from | area under the ROC curve |\n|---|---|\n")
+        lines += [f"| {kind} | {value:.4f} |\n" for kind, value in found["auroc"].items()]
+        neat = found["framing"]["neatly"]
+        lines.append(
+            "\n| framed (whole photos) | RMS distance, share of the eye distance | against neatly |\n|---|---|---|\n"
+        )
+        lines += [f"| {kind} | {e:.2%} | {e / neat - 1:+.0%} |\n" for kind, e in found["framing"].items()]
+    return "".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""What a run says of its rows, and what is no longer mixed up with it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from facepoints.data.corrections import Correction
+from facepoints.data.faces import LabeledFaces
+from facepoints.data.split import Split
+from facepoints.data.suspects import Suspect, write_suspects
+from facepoints.errors import AlreadyTrained, BadRun
+from facepoints.evaluation.judge import judge
+from facepoints.training import run_folder
+from facepoints.training.fit import fit
+from facepoints.training.recipe import Recipe
+from facepoints.training.run_folder import fingerprint, picture_digests
+
+SUSPECTS = [Suspect(3, "foreign", "", 0.9), Suspect(6, "displaced", "nose_tip", 0.9)]
+
+
+@pytest.fixture(scope="module")
+def quick() -> Recipe:
+    return Recipe(name="quick", network="plain", width=2, dense_units=8, epochs=1, batch_size=16)
+
+
+@pytest.fixture(autouse=True)
+def _no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_folder, "draw_curves", lambda history, path, title: path.touch())
+
+
+@pytest.fixture
+def suspicious(quick: Recipe, tmp_path: Path) -> Recipe:
+    """A recipe that leaves out two suspects."""
+    write_suspects(SUSPECTS, tmp_path / "audit.csv")
+    return quick.but(drop_suspects=str(tmp_path / "audit.csv"))
+
+
+def about(run: Path) -> dict[str, Any]:
+    words: dict[str, Any] = json.loads((run / "run.json").read_text())
+    return words
+
+
+def test_a_run_tells_which_pictures_it_learned_from(tiny_run: Path, few_faces: LabeledFaces) -> None:
+    names = picture_digests(few_faces.faces)
+    assert len(set(names)) == 60
+    assert picture_digests(few_faces.faces[::-1]) == names[::-1]
+    one = np.array(few_faces.faces[:1])
+    one[0, 50, 50] ^= 1
+    assert picture_digests(one)[0] not in names
+    told = about(tiny_run)
+    validation = np.isin(few_faces.row, told["validation_rows"])
+    assert told["training_pictures"] == [names[i] for i in np.flatnonzero(~validation)]
+
+
+def test_other_suspects_or_other_rows_are_another_training(
+    suspicious: Recipe, few_faces: LabeledFaces, plain_split: Split, tmp_path: Path
+) -> None:
+    run, listed = tmp_path / "run", Path(suspicious.drop_suspects)
+    fit(suspicious, few_faces, run, rows=plain_split)
+    same, fewer, other = plain_split, plain_split.training[1:], plain_split.training + 1
+    for rows, suspects, corrections, message in (
+        (same, SUSPECTS, None, "already trained"),
+        (same, SUSPECTS[:1], None, "left out other rows or labels"),
+        (same, SUSPECTS, [Correction(3, "foreign", "", "fine")], "left out other rows or labels"),
+        (Split(fewer, same.validation), SUSPECTS, None, "left out other rows or labels"),
+        (Split(np.setdiff1d(other, [60]), same.training[:12]), SUSPECTS, None, "other rows for validation"),
+    ):
+        write_suspects(suspects, listed)
+        with pytest.raises(BadRun, match=message) as error:
+            fit(suspicious, few_faces, run, rows=rows, corrections=corrections, resume=True)
+        assert isinstance(error.value, AlreadyTrained) == (message == "already trained")
+
+
+def test_what_an_older_run_does_not_tell_is_no_contradiction(
+    tiny: Recipe, tiny_run: Path, few_faces: LabeledFaces, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(tiny_run, run)
+    kept = about(run)
+    for field in ("training_pictures", "training_labels"):
+        del kept[field]
+    (run / "run.json").write_text(json.dumps(kept))
+    with pytest.raises(AlreadyTrained):
+        fit(tiny, few_faces, run)
+    (run / "run.json").write_text("[]")
+    with pytest.raises(BadRun, match=r"run\.json: damaged"):
+        fit(tiny, few_faces, run)
+
+
+def test_what_somebody_calls_fine_is_trained_on(
+    suspicious: Recipe, few_faces: LabeledFaces, plain_split: Split, tmp_path: Path
+) -> None:
+    fine = [Correction(s.row, s.kind, s.keypoint, "fine") for s in SUSPECTS]
+    fit(suspicious, few_faces, tmp_path / "none", rows=plain_split)
+    fit(suspicious, few_faces, tmp_path / "fine", rows=plain_split, corrections=fine)
+    everything = fingerprint(few_faces.take(plain_split.training))
+    assert about(tmp_path / "none")["training_labels"] != everything
+    assert about(tmp_path / "fine")["training_labels"] == everything
+
+
+def test_training_and_evaluation_give_the_same_intervals(
+    tiny_run: Path, few_faces: LabeledFaces, tmp_path: Path
+) -> None:
+    twins = few_faces.take(np.repeat(np.arange(30), 2))  # where faces of a group err alike, their number says little
+    run, recipe = tmp_path / "run", Recipe(name="q", network="plain", width=2, dense_units=8, epochs=1)
+    scores = fit(recipe, twins, run)
+    judged = judge(run, twins, tmp_path / "report")
+    assert scores.as_dict() == judged.as_dict()
+    assert scores.overall.rmse_interval is not None
+
+
+def test_force_leaves_nothing_of_the_old_run_but_what_is_not_ours(
+    quick: Recipe, few_faces: LabeledFaces, tmp_path: Path
+) -> None:
+    pytest.importorskip("tensorboard")
+    from lightning.pytorch.loggers import TensorBoardLogger
+
+    run, own = tmp_path / "run", tmp_path / "run" / "notes.txt"
+    fit(quick, few_faces, run, loggers=[TensorBoardLogger(run, name="", version="tensorboard")])
+    judge(run, few_faces, run / "evaluation")
+    assert any((run / "tensorboard").iterdir())
+    own.touch()
+    fit(quick.but(seed=1), few_faces, run, force=True)
+    assert {path.name for path in run.iterdir() if path.is_dir() or path == own} == {"notes.txt"}
+
+    judge(run, few_faces, run / "evaluation")
+    (run / "evaluation" / "mine.txt").touch()
+    fit(quick, few_faces, run, force=True)
+    assert [path.name for path in (run / "evaluation").iterdir()] == ["mine.txt"]
