@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 
-from facepoints.inspection.twins import MOVED, agreement, align, find_twins, moved_by
+from facepoints.inspection.twins import MOVED, SAME_PLACE, agreement, align, find_twins, moved_by
 
 
 def test_planted_twins_are_found_and_nothing_else(planted):
@@ -13,8 +14,50 @@ def test_planted_twins_are_found_and_nothing_else(planted):
     assert {(pair.first, pair.second) for pair in found} == set(planted.twins)
     for pair in found:
         assert pair.exact == (planted.twins[pair.first, pair.second] == "none")
-        assert MOVED * 0.9 < pair.agreement <= 1
+        assert SAME_PLACE <= pair.agreement <= 1
     assert [pair.agreement for pair in found] == sorted((pair.agreement for pair in found), reverse=True)
+
+
+def _brighter(face, contrast, shift):
+    return np.clip(np.rint(face * contrast + shift), 0, 255).astype(np.uint8)
+
+
+def _resized(face, size, x, y):
+    middle = 47.5 * (1 - size)
+    matrix = np.array([[size, 0, middle + x], [0, size, middle + y]])
+    return cv2.warpAffine(face, matrix, (96, 96), borderMode=cv2.BORDER_REPLICATE)
+
+
+def _compressed(face, quality):
+    return cv2.imdecode(cv2.imencode(".jpg", face, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_GRAYSCALE)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda face: _brighter(face, 1.5, 30),  # much is burnt out
+        lambda face: _brighter(face, 0.6, -40),  # much is black
+        lambda face: _resized(face, 1.05, 1, 0),
+        lambda face: _resized(face, 0.95, 0, -1),
+        lambda face: _compressed(face, 30),
+        lambda face: _brighter(_resized(face, 1.04, 0, 0), 1.3, 20),
+        lambda face: _compressed(_brighter(face, 0.8, 30), 50),
+    ],
+)
+def test_a_changed_picture_is_the_same_picture(drawn, change):
+    lost = []
+    for number in range(20):
+        face = np.asarray(drawn.faces[number])
+        if len(find_twins(np.stack([face, np.asarray(change(face))]))) != 1:
+            lost.append(number)
+    assert lost == []
+
+
+def test_a_picture_without_grays_is_no_twin(drawn):
+    face = np.asarray(drawn.faces[0])
+    shape = np.where(face > np.median(face), 255, 0).astype(np.uint8)
+    assert agreement(face, shape, np.eye(2, 3)) == 0
+    assert find_twins(np.stack([face, shape])) == []
 
 
 def test_the_map_between_twins_carries_points_over(drawn):

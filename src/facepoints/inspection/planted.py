@@ -87,10 +87,10 @@ def _changed(
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """The face (96, 96) and its points (k, 2) after a small change."""
     if change == "brightness":
-        lighter = face * rng.uniform(0.85, 1.15) + rng.uniform(-15, 15)
+        lighter = face * rng.uniform(0.7, 1.35) + rng.uniform(-40, 40)
         return np.clip(np.rint(lighter), 0, 255).astype(np.uint8), points
     if change == "compression":
-        _, file = cv2.imencode(".jpg", face, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 90))])
+        _, file = cv2.imencode(".jpg", face, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 95))])
         return np.asarray(cv2.imdecode(file, cv2.IMREAD_GRAYSCALE), np.uint8), points
     if change == "scale":
         size = rng.uniform(0.94, 1.07)
