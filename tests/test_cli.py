@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import shutil
@@ -15,10 +16,11 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from facepoints import cli
+from facepoints import cli, demo
 from facepoints.data.competition import read_sample_submission, write_asked, write_training
-from facepoints.data.drawn_faces import drawn_asked
+from facepoints.data.drawn_faces import drawn_asked, drawn_training
 from facepoints.data.faces import LabeledFaces
+from facepoints.data.suspects import Suspect, write_suspects
 from facepoints.training.recipe import Recipe, meanings, read_toml
 from facepoints.training.recipe_book import BOOK
 
@@ -152,6 +154,18 @@ MISTAKES: dict[str, tuple[Words, str]] = {
         lambda here, data, run: ["train", "cnn", "--data", data, "--set", "flip=2"],
         "field 'flip' is 2, expected 0 to 1",
     ),
+    "an unknown field to vary": (
+        lambda here, data, run: ["tune", "cnn", "--data", data, "--vary", "widht=8,16"],
+        "no field 'widht'; did you mean 'width'?",
+    ),
+    "a database out of reach": (
+        lambda here, data, run: ["tune", "cnn", "--data", data, "--storage", "sqlite:////nowhere/at/all/study.db"],
+        "cannot be reached",
+    ),
+    "an unknown logger": (
+        lambda here, data, run: ["train", "cnn", "--data", data, "--logger", "tensorbord"],
+        "no logger 'tensorbord'; did you mean 'tensorboard'?",
+    ),
     "no equals sign": (
         lambda here, data, run: ["train", "cnn", "--data", data, "--set", "epochs"],
         "--set epochs: expected field=value",
@@ -223,6 +237,30 @@ MISTAKES: dict[str, tuple[Words, str]] = {
         lambda here, data, run: ["evaluate", run, "--data", here / "nowhere"],
         "nowhere: there is no such file or folder",
     ),
+    "an absent table of points": (
+        lambda here, data, run: ["evaluate", here / "theirs.csv", "--data", data],
+        "theirs.csv: cannot be read",
+    ),
+    "an absent model file": (lambda here, data, run: ["evaluate", here / "m.onnx", "--data", data], "m.onnx: "),
+    "rows of a run that is not there": (
+        lambda here, data, run: ["evaluate", run, "--data", data, "--rows-of", here / "no-run"],
+        "no-run/model.safetensors: no such file",
+    ),
+    "one model to compare": (lambda here, data, run: ["compare", run, "--data", data], "give two or more"),
+    "a model twice": (lambda here, data, run: ["compare", run, run, "--data", data], "is there twice"),
+    "too few rows to compare on": (
+        lambda here, data, run: ["compare", run, a_run(here, run), "--data", data],
+        "labeled rows are left that none of these models was trained on, expected at least 30",
+    ),
+    "a change to trained models": (
+        lambda here, data, run: ["compare", run, run, "--data", data, "--set", "epochs=5"],
+        "--set changes a recipe that --seeds trains",
+    ),
+    "seeds of an unknown recipe": (
+        lambda here, data, run: ["compare", "cnn", "cnn-flp", "--seeds", 2, "--data", data],
+        "did you mean 'cnn-flip'?",
+    ),
+    "one seed": (lambda here, data, run: ["compare", "cnn", "dense", "--seeds", 1, "--data", data], "--seeds 1: "),
     "no run to submit": (
         lambda here, data, run: ["submit", here / "no-run", "--data", data],
         "no-run/model.safetensors: no such file",
@@ -247,6 +285,14 @@ MISTAKES: dict[str, tuple[Words, str]] = {
     "an ending that no diagram has": (
         lambda here, data, run: ["recipes", "cnn", "--diagram", "cnn.jpg"],
         "cnn.jpg: the diagram is written as .svg or .png",
+    ),
+    "a file where the run should go": (
+        lambda here, data, run: ["train", "cnn", "--data", data, "--run", data / "training.zip", *TINY],
+        "training.zip/recipe.toml: cannot be written",
+    ),
+    "a file where the report should go": (
+        lambda here, data, run: ["evaluate", run, "--data", data, "--out", data / "training.zip"],
+        "cannot be written",
     ),
     "a demo without data": (lambda here, data, run: ["demo", "--data", here / "nowhere"], "there is no such file"),
 }
@@ -282,6 +328,109 @@ def test_words_that_no_command_has_exit_2_too(words: list[str], call: Call, here
 def test_marks_in_a_name_are_shown_as_they_are(call: Call, here: Path) -> None:
     answer = call("train", "[red]cnn[/]", "--data", "drawn")
     assert "no recipe '[red]cnn[/]'" in answer.err
+
+
+WITHOUT_EXTRAS = """
+import sys
+from facepoints.cli import main
+
+for name in ("torch", "lightning", "matplotlib", "pandas", "safetensors", "tensorboard", "optuna", "onnx"):
+    sys.modules[name] = None  # as if it were not installed
+data, out = sys.argv[1:]
+for words in (
+    ["train", "cnn", "--data", data, "--run", out],
+    ["evaluate", out, "--data", data],
+    ["submit", out, "--data", data],
+    ["audit", data, "--out", out],
+    ["recipes", "cnn", "--diagram", out + ".png"],
+    ["recipes"],
+):
+    sys.argv = ["facepoints", *words]
+    code = 0
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code or 0
+    print("code", code, file=sys.stderr)
+"""
+
+
+def test_without_the_training_extra_each_command_says_what_to_install(here: Path, data: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_EXTRAS, str(data), str(here / "out")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    *lines, last = done.stderr.splitlines()
+    assert last == "code 0", done.stderr  # what needs nothing does its work
+    assert len(lines) == 10, done.stderr
+    for said, code in zip(lines[::2], lines[1::2], strict=True):
+        assert said.startswith("error: this needs "), said
+        assert said.endswith(", which is not installed. Run: pip install 'facepoints[train]'"), said
+        assert code == "code 2"
+
+
+def test_a_missing_module_of_ours_is_no_mistake_of_the_person(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        import facepoints.nonsense  # type: ignore[import-not-found]  # noqa: F401
+
+    monkeypatch.setattr(cli, "app", broken)
+    with pytest.raises(ModuleNotFoundError, match="nonsense"):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "error: No space left on device. "),
+        (PermissionError(errno.EACCES, "Permission denied", "runs/[a]"), "error: runs/[a]: Permission denied. "),
+    ],
+)
+def test_a_disk_that_refuses_is_one_line(
+    error: OSError, line: str, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused() -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "app", refused)
+    answer = call()
+    assert answer.code == 2
+    assert answer.err.startswith(line)
+    error.errno = errno.EBADF  # that is nobody's disk
+    with pytest.raises(OSError, match=r"denied|space"):
+        call()
+
+
+def test_a_path_with_brackets_is_shown_as_it_is(call: Call, here: Path, data: Path) -> None:
+    run, bold = "runs/[a]", "runs/[bold]/[/]"
+    for folder in (run, bold):
+        trained = call("train", "cnn-masked", "--data", data, "--run", folder, *TINY, "--set", "precision=32-true")
+        assert trained.code == 0, trained.err
+        assert f"The run is in {folder}:" in trained.out
+        again = call("train", "cnn-masked", "--data", data, "--run", folder, *TINY, "--set", "precision=32-true")
+        assert again.err.startswith(f"note: {folder} is already trained")
+    judged = call("evaluate", run, "--data", data, "--out", "[/]")
+    assert "The page is [/]/evaluate.html" in judged.out
+    assert "are in [b]x.csv" in call("submit", run, "--data", data, "--out", "[b]x.csv").out.replace("\n", " ")
+    assert "The diagram is in [b].png" in call("recipes", "cnn", "--diagram", "[b].png").out
+
+
+def test_corrections_overrule_the_list_of_suspects(call: Call, here: Path, data: Path) -> None:
+    write_suspects([Suspect(row, "foreign", "", 0.9) for row in range(10)], here / "audit.csv")
+    said = [{"row": row, "kind": "foreign", "keypoint": "", "mark": "fine", "points": {}} for row in range(10)]
+    (here / "fine.json").write_text(json.dumps({"format": 1, "corrections": said}))
+    words = ["train", "cnn", "--data", data, *TINY, "--set", "squared_epochs=0", "--set", "epochs=1"]
+    labels = []
+    for run, more in (
+        ("plain", []),
+        ("dropped", ["--set", "drop_suspects=audit.csv"]),
+        ("corrected", ["--set", "drop_suspects=audit.csv", "--corrections", "fine.json"]),
+    ):
+        assert call(*words, "--run", run, *more).code == 0
+        labels.append(json.loads((here / run / "run.json").read_text())["training_labels"])
+    assert labels[0] == labels[2] != labels[1]
 
 
 # recipes
@@ -352,6 +501,40 @@ def test_from_files_to_a_submission(call: Call, here: Path, data: Path, few_face
     assert (read_sample_submission(here / "answers.csv")[1] != values).any()
 
 
+def test_a_run_and_somebody_s_points_are_compared(call: Call, here: Path, tiny_run: Path) -> None:
+    faces = drawn_training(40, seed=9)
+    write_training(faces, here / "new" / "training.csv")
+    with (here / "theirs.csv").open("w") as table:
+        print(*faces.keypoints.columns, sep=",", file=table)
+        for points in faces.points + 1:
+            print(*points.ravel(), sep=",", file=table)
+    answer = call("compare", tiny_run, "theirs.csv", "--data", "new")
+    assert answer.code == 0, answer.err
+    assert "theirs.csv is best with 1.00 px" in answer.out
+    assert files(here / "compare") == {"compare.html", "compare.json", "curves.png"}
+    about = json.loads((here / "compare" / "compare.json").read_text())
+    assert [model["name"] for model in about["models"]] == ["theirs.csv", "tiny"]
+    assert about["models"][1]["ms_per_face"] > 0
+    answer = call("evaluate", "theirs.csv", "--data", "new")
+    assert answer.code == 0, answer.err
+    assert "Scored: all 40 rows; what it was trained on is not known here." in answer.out
+    assert {"evaluate.html", "scores.json"} <= files(here / "theirs-evaluation")
+
+
+def test_next_commands_name_the_same_data(call: Call, here: Path, data: Path, few_faces: LabeledFaces) -> None:
+    said = {"format": 1, "corrections": [{"row": 3, "kind": "foreign", "keypoint": "", "mark": "fine", "points": {}}]}
+    (here / "said.json").write_text(json.dumps(said))
+    words = ["--data", data, "--corrections", "said.json", "--skip-broken"]
+    answer = call("train", "cnn", *words, "--run", "run", *TINY, "--set", "epochs=1")
+    assert answer.code == 0, answer.err
+    printed = " ".join(answer.out.split())
+    assert f"facepoints evaluate run --data {data} --corrections said.json --skip-broken`" in printed
+    judged = call("evaluate", "run", "--data", data)
+    assert judged.code == 0, judged.err
+    kept = len(json.loads((here / "run" / "run.json").read_text())["validation_rows"])
+    assert f"Scored: {kept} validation rows; {len(few_faces) - kept} rows left out: trained on" in judged.out
+
+
 def test_a_recipe_of_one_s_own_is_trained_by_its_file(call: Call, here: Path, data: Path) -> None:
     own = Recipe(network="plain", width=2, dense_units=8, epochs=1, summary="my own")
     (here / "mine.toml").write_text(own.to_toml())
@@ -381,7 +564,30 @@ def test_the_demo_makes_what_it_says(call: Call, here: Path, data: Path, monkeyp
     promised = [line.split()[0] for line in answer.out.splitlines() if line.startswith("  made/")]
     assert len(promised) > 4
     assert set(promised) <= {f"made/{name}" for name in files(here / "made")}
-    assert f"facepoints train cnn-masked --data {data}" in answer.out.replace("\n", " ")
+    assert f"facepoints train cnn-masked --data {data} --run runs/cnn-masked\n" in answer.out
+
+
+def test_the_demo_s_next_steps_are_this_very_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(demo.sysconfig, "get_path", lambda name: str(tmp_path / "my env"))
+    assert demo._program() == "facepoints"
+    program = tmp_path / "my env" / "facepoints"
+    program.parent.mkdir()
+    program.touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert demo._program() == f"'{program}'"
+    monkeypatch.setenv("PATH", str(program.parent))
+    assert demo._program() == "facepoints"
+
+
+def test_a_search_leaves_a_recipe_that_can_be_trained(call: Call, here: Path, data: Path) -> None:
+    space = ["--vary", "width=2,4", "--vary", "dropout", "--set", "dense_units=8"]
+    searched = call("tune", "cnn-flip", "--data", data, "--trials", 2, "--epochs", 1, *space)
+    assert searched.code == 0, searched.err
+    assert "The best of 2 trials" in searched.out
+    assert {"best.toml", "study.json", "study.html"} <= {path.name for path in Path("tune").iterdir()}
+    answer = call("train", "tune/best.toml", "--data", data, "--run", "best", "--set", "epochs=1", "--logger", "csv")
+    assert answer.code == 0, answer.err
+    assert Path("best/csv/metrics.csv").exists()
 
 
 def test_two_processes_train_one_run(here: Path, data: Path) -> None:

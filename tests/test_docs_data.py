@@ -1,4 +1,4 @@
-"""docs/data.md: its blocks run in order, and print what stands below them."""
+"""docs/data.md and docs/python.md: their blocks run in order, and print what stands below them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from typing import Any
 
 import pytest
 
-DOCS = Path(__file__).parents[1] / "docs" / "data.md"
+DOCS = Path(__file__).parents[1] / "docs"
 
 FENCED = re.compile(
     r"(?:<!-- file: (?P<file>\S+) -->\n)?^```(?P<kind>\w*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 
 
-def test_every_block_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("page", ["data.md", "python.md"])
+def test_every_block_does_what_it_says(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    text = DOCS.read_text("utf-8")
+    text = (DOCS / page).read_text("utf-8")
     names: dict[str, Any] = {}
     printed = ""
     blocks = list(FENCED.finditer(text))
@@ -30,7 +31,7 @@ def test_every_block_does_what_it_says(tmp_path: Path, monkeypatch: pytest.Monke
         if block["kind"] == "python":
             assert not printed, f"line {line}: what the block before prints stands nowhere"
             with contextlib.redirect_stdout(io.StringIO()) as out:
-                exec(compile("\n" * (line - 1) + body, str(DOCS), "exec"), names)
+                exec(compile("\n" * (line - 1) + body, str(DOCS / page), "exec"), names)
             printed = out.getvalue()
         elif block["kind"] == "text":
             assert body == printed, f"line {line}"

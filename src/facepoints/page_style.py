@@ -9,9 +9,10 @@ _TABS = "".join(f".tabs>input:nth-of-type({i}):checked~.panels>:nth-child({i}){{
 STYLE = (
     """
 :root{--ground:#fbfbf9;--card:#fff;--ink:#1d2328;--soft:#545d66;--line:#dcdedb;--tint:#eef3f7;
---accent:#0a5f95;--one:#0072b2;--two:#d55e00;--three:#008c66;--point:#3cebaa;--guess:#ff6a3d}
+--accent:#0a5f95;--one:#0072b2;--two:#d55e00;--three:#008c66;--four:#a3428a;--five:#a87600;--six:#69757f;--point:#3cebaa;--guess:#ff6a3d;
+--rival:#5cc1ff}
 @media (prefers-color-scheme:dark){:root{--ground:#14181b;--card:#1c2125;--ink:#e6e9eb;--soft:#a5afb7;--line:#343b41;
---tint:#1f2a33;--accent:#7cc0ee;--one:#56b4e9;--two:#f2894a;--three:#35c79b}}
+--tint:#1f2a33;--accent:#7cc0ee;--one:#56b4e9;--two:#f2894a;--three:#35c79b;--four:#dd8ec4;--five:#e0b04a;--six:#9aa6b0}}
 *{box-sizing:border-box}
 html{scroll-behavior:smooth;-webkit-text-size-adjust:100%}
 body{margin:0 auto;max-width:1240px;padding:0 20px 60px;background:var(--ground);color:var(--ink);
@@ -57,14 +58,18 @@ align-items:start}
 .card svg{width:100%}
 .card figcaption{font-size:12.5px}
 circle.point{fill:var(--point);stroke:#12181c;stroke-width:.45}
-circle.guess{fill:none;stroke:var(--guess);stroke-width:.9}
+circle.guess,circle.rival{fill:none;stroke:var(--guess);stroke-width:.9}circle.rival{stroke:var(--rival)}
 .chart text{fill:var(--soft);font-size:12px}
 .chart .name{fill:var(--ink)}
 .chart .axis{stroke:var(--line)}
 .chart{overflow:visible;width:100%}
-.one{fill:var(--one)}.two{fill:var(--two)}.three{fill:var(--three)}
+.one{fill:var(--one);stroke:var(--one)}.two{fill:var(--two);stroke:var(--two)}
+.three{fill:var(--three);stroke:var(--three)}.four{fill:var(--four);stroke:var(--four)}
+.five{fill:var(--five);stroke:var(--five)}.six{fill:var(--six);stroke:var(--six)}
 .chart .curve{fill-opacity:.18;stroke-width:1.8}
-.curve.one{stroke:var(--one)}.curve.two{stroke:var(--two)}.curve.three{stroke:var(--three)}
+.chart .line{fill:none;stroke-width:2}
+.chart .dashed{stroke-dasharray:5 3}.chart .thin{stroke-width:1;stroke-opacity:.45}
+.chart circle,.chart rect{stroke:none}.chart .band{fill:var(--soft);fill-opacity:.15}
 .bars{display:grid;grid-template-columns:fit-content(46%) 1fr max-content;gap:3px 10px;font-size:14px;max-width:820px;
 align-items:center;margin:12px 0;font-variant-numeric:tabular-nums}
 .bars .name{overflow-wrap:anywhere;line-height:1.25}
@@ -96,7 +101,7 @@ background:var(--card)}
 header{padding-top:24px}section{padding-top:34px}.grid{gap:10px}th,td{padding-right:10px}
 .facts{grid-template-columns:repeat(2,1fr)}.facts b{font-size:20px}}
 @media print{:root{--ground:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#ccc;--tint:#f3f3f3;--accent:#0a4a75;
---one:#0072b2;--two:#d55e00;--three:#008c66}
+--one:#0072b2;--two:#d55e00;--three:#008c66;--four:#a3428a;--five:#a87600;--six:#69757f}
 body{max-width:none;padding:0;font-size:10.5pt;-webkit-print-color-adjust:exact;print-color-adjust:exact}
 nav,.tabs>label{display:none}.wide{overflow:hidden}table{font-size:8.5pt}th,td{padding-right:7px}
 figure,tr,.facts div{break-inside:avoid}h2,h3{break-after:avoid}

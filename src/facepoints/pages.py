@@ -1,7 +1,7 @@
 """The look of every page we make: one HTML file with all in it, that opens from disk, on paper and on a phone.
 
     Html                     markup that is safe; plain text given in its place is escaped
-    ├── text, bold, code     words, and name for what_has_underscores
+    ├── text, bold, code     words, and name for what_has_underscores; listed for several
     ├── table, cards, facts  numbers
     ├── picture, face_card   images, inline as PNG; points lie over a face as vectors and stay sharp
     ├── grid, row, strips    things side by side, one row, narrow pictures below each other
@@ -91,6 +91,11 @@ def name(content: str) -> Html:
     return Html(html.escape(content).replace("_", "_<wbr>"))
 
 
+def listed(items: Iterable[Content]) -> Html:
+    """Things below each other, each with a dot."""
+    return _wrapped("ul", joined(_wrapped("li", item) for item in items))
+
+
 def heading(content: Content) -> Html:
     """A heading within a section."""
     return _wrapped("h3", content)
@@ -132,12 +137,17 @@ def face_card(
     alt: str,
     points: Points | None = None,
     guessed: Points | None = None,
+    rival: Points | None = None,
+    over: Html | None = None,
 ) -> Html:
-    """A face (h, w) with points (k, 2) px as dots and guesses (k, 2) as rings; a caption below. NaN draws nothing."""
+    """A face (h, w) with points (k, 2) px as dots and guesses (k, 2) as rings; a caption below. NaN draws nothing.
+
+    `rival` are somebody else's guesses, rings of another color; `over` is SVG in px of the face, below all marks.
+    """
     h, w = face.shape[:2]
     marks = [
         f'<circle class="{css}" cx="{x:.2f}" cy="{y:.2f}" r="{0.014 * w:.2f}"/>'
-        for css, places in (("guess", guessed), ("point", points))
+        for css, places in (("rival", rival), ("guess", guessed), ("point", points))
         if places is not None
         for x, y in places.tolist()
         if np.isfinite([x, y]).all()
@@ -145,7 +155,8 @@ def face_card(
     # pixel centers are whole numbers: the image spans -0.5 to w - 0.5
     drawn = (
         f'<svg role="img" aria-label="{html.escape(alt)}" viewBox="-0.5 -0.5 {w} {h}">'
-        f'<image x="-0.5" y="-0.5" width="{w}" height="{h}" href="{_png(face)}"/>{"".join(marks)}</svg>'
+        f'<image x="-0.5" y="-0.5" width="{w}" height="{h}" href="{_png(face)}"/>'
+        f"{over.markup if over else ''}{''.join(marks)}</svg>"
     )
     return figure(Html(drawn), caption, css="card")
 

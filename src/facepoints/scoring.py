@@ -85,8 +85,14 @@ class PointScores:
     rmse_y: float
     bias_x: float
     bias_y: float
+    spread_x: float
+    """standard deviation of the errors about their bias"""
+    spread_y: float
     mae: float
     hit_rate: Mapping[int, float]
+    hit_rate_x: Mapping[int, float]
+    """px of HIT_DISTANCES -> share of the labels that x alone is at most that far from"""
+    hit_rate_y: Mapping[int, float]
     rmse_by_source: Mapping[str, float | None]
 
 
@@ -277,16 +283,21 @@ def _point(
     if not len(errors):
         return None
     distance = np.hypot(*errors.T)
+    bias, spread = errors.mean(axis=0).tolist(), errors.std(axis=0).tolist()
     by_source = {name: difference[observed & rows] for name, rows in rows_of.items()}
     return PointScores(
         count=len(errors),
         rmse=_root_mean_square(errors),
         rmse_x=_root_mean_square(errors[:, 0]),
         rmse_y=_root_mean_square(errors[:, 1]),
-        bias_x=float(errors[:, 0].mean()),
-        bias_y=float(errors[:, 1].mean()),
+        bias_x=bias[0],
+        bias_y=bias[1],
+        spread_x=spread[0],
+        spread_y=spread[1],
         mae=float(np.abs(errors).mean()),
         hit_rate={limit: _hit_rate(distance, limit) for limit in HIT_DISTANCES},
+        hit_rate_x={limit: _hit_rate(np.abs(errors[:, 0]), limit) for limit in HIT_DISTANCES},
+        hit_rate_y={limit: _hit_rate(np.abs(errors[:, 1]), limit) for limit in HIT_DISTANCES},
         rmse_by_source={name: _root_mean_square(e) if len(e) else None for name, e in by_source.items()},
     )
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from facepoints.data.drawn_faces import drawn_training
 from facepoints.data.faces import LabeledFaces
 from facepoints.errors import BadChoice, BadRun
-from facepoints.evaluation.judge import judge
+from facepoints.evaluation.judge import judge, judged_on, rows_to_score
+from facepoints.evaluation.trained_run import open_run
 from facepoints.keypoints import FIFTEEN, FOUR, KeypointSet
 from facepoints.models.checkpoint import load_model, save_model
 from facepoints.models.model import Model
@@ -38,46 +42,101 @@ def in_order(data: LabeledFaces, order: NDArray[np.int64]) -> LabeledFaces:
     return replace(data, points=data.points[:, order], observed=data.observed[:, order], keypoints=names)
 
 
+PROMISED = {"evaluate.html", "scores.json", "per_point.csv", "per_face.csv", "worst.png", "random.png", "median.png"}
+
+
 def test_a_run_is_judged_on_the_rows_it_kept_aside(
     tiny_run: Path, few_faces: LabeledFaces, kept: list[int], tmp_path: Path
 ) -> None:
-    scores = judge(tiny_run, few_faces, tmp_path)
+    said: list[str] = []
+    scores = judge(tiny_run, few_faces, tmp_path, say=said.append)
     about = written(tmp_path)
     assert about["rows"] == "validation"
     assert about["row_numbers"] == sorted(kept)
+    assert about["rows_left_out"] == len(few_faces) - len(kept)
+    assert said == [about["rows_in_words"]]
+    assert said[0].startswith(f"{len(kept)} validation rows; {len(few_faces) - len(kept)} rows left out: trained on")
     assert scores.rmse == json.loads((tiny_run / "scores.json").read_text())["rmse"] == about["rmse"]
-    names = {"scores.json", "per_point.csv", "per_face.csv", "worst.png", "random.png"}
-    assert {file.name for file in tmp_path.iterdir()} == names
+    assert {file.name for file in tmp_path.iterdir()} >= {*PROMISED, "network.png", "plots.png"}
 
 
-def test_other_data_and_all_rows_are_judged_whole(tiny_run: Path, few_faces: LabeledFaces, tmp_path: Path) -> None:
-    judge(tiny_run, few_faces, tmp_path / "all", rows="all")
-    other = few_faces.take(np.arange(30))
-    judge(tiny_run, other, tmp_path / "other")
-    assert written(tmp_path / "all")["row_numbers"] == list(range(60))
-    assert written(tmp_path / "other")["row_numbers"] == list(range(30))
-    assert written(tmp_path / "all")["rows"] == written(tmp_path / "other")["rows"] == "all"
+def test_pictures_it_was_trained_on_are_left_out_of_any_data(
+    tiny_run: Path, few_faces: LabeledFaces, kept: list[int]
+) -> None:
+    """Other rows, other labels, other row numbers: a picture stays a picture."""
+    run = open_run(tiny_run)
+    part = few_faces.take(np.arange(30))
+    assert part.row[run.fair_rows(part).chosen].tolist() == [row for row in sorted(kept) if row < 30]
+    corrected = replace(few_faces, points=few_faces.points + np.float32(1), row=few_faces.row + 500)
+    fair = run.fair_rows(corrected)
+    assert corrected.row[fair.chosen].tolist() == [row + 500 for row in sorted(kept)]
+    assert fair.kind == "unseen"
+    assert "told by the pictures" in fair.why
 
 
-def test_judging_agrees_with_predicting(tiny_run: Path, few_faces: LabeledFaces, tmp_path: Path) -> None:
+def test_other_faces_and_all_rows_are_judged_whole(tiny_run: Path, few_faces: LabeledFaces) -> None:
+    run, other = open_run(tiny_run), drawn_training(20, seed=77)
+    every, strangers = rows_to_score(run, few_faces, "all"), rows_to_score(run, other, "fair")
+    assert every.chosen.all()
+    assert every.why.endswith("of them trained on: that flatters")
+    assert strangers.chosen.all()
+    assert every.kind == strangers.kind == "all"
+    assert strangers.why == "all 20 rows; none of them was trained on"
+
+
+def test_nothing_left_to_judge_on_is_said(
+    tiny_run: Path, few_faces: LabeledFaces, kept: list[int], tmp_path: Path
+) -> None:
+    seen = few_faces.take(~np.isin(few_faces.row, kept))
+    with pytest.raises(BadChoice, match=f"every one of the {len(seen)} rows was trained on.*--all-rows"):
+        judge(tiny_run, seen, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_older_runs_are_judged_by_row_numbers_and_say_so(
+    tiny_run: Path, few_faces: LabeledFaces, kept: list[int], tmp_path: Path
+) -> None:
+    older = tmp_path / "older"
+    shutil.copytree(tiny_run, older)
+    about = json.loads((older / "run.json").read_text())
+    del about["training_pictures"]
+    (older / "run.json").write_text(json.dumps(about))
+    run = open_run(older)
+    same, other = run.fair_rows(few_faces), run.fair_rows(few_faces.take(np.arange(30)))
+    assert few_faces.row[same.chosen].tolist() == sorted(kept)
+    assert other.chosen.all()
+    assert "may have been trained on" in other.why
+    assert "an older run" in same.why
+    assert "an older run" in other.why
+
+
+def test_any_model_is_judged_on_the_rows_of_a_run(
+    tiny_run: Path, few_faces: LabeledFaces, kept: list[int], known: Callable[..., Any], tmp_path: Path
+) -> None:
+    scores = judge(known("theirs", 2.0), few_faces, tmp_path, rows_of=open_run(tiny_run))
+    assert written(tmp_path)["row_numbers"] == sorted(kept)
+    assert scores.rmse == pytest.approx(2, rel=0.2)
+    assert not (tmp_path / "network.png").exists()
+
+
+def test_judging_agrees_with_predicting(tiny_run: Path, few_faces: LabeledFaces) -> None:
     model, _ = load_model(tiny_run / "model.safetensors")
     for flip in (False, True):
-        scores = judge(tiny_run, few_faces, tmp_path, rows="all", flip=flip)
+        judged, _ = judged_on(open_run(tiny_run), few_faces, rows="all", flip=flip)
         error = model.predict(few_faces.faces, few_faces.source, flip=flip).astype(float) - few_faces.points
-        assert scores.rmse == pytest.approx(np.sqrt(np.square(error[few_faces.observed]).mean()))
-        assert written(tmp_path)["flip"] == flip
+        assert judged.scores.rmse == pytest.approx(np.sqrt(np.square(error[few_faces.observed]).mean()))
 
 
-def test_columns_in_another_order_change_nothing(tiny_run: Path, few_faces: LabeledFaces, tmp_path: Path) -> None:
+def test_columns_in_another_order_change_nothing(tiny_run: Path, few_faces: LabeledFaces) -> None:
     shuffled = in_order(few_faces, np.random.default_rng(0).permutation(15))
-    scores = judge(tiny_run, shuffled, tmp_path / "a", rows="all")
-    as_they_were = judge(tiny_run, few_faces, tmp_path / "b", rows="all")
-    assert scores.rmse == pytest.approx(as_they_were.rmse)
+    run = open_run(tiny_run)
+    ours, theirs = (judged_on(run, data, rows="all")[0].scores for data in (shuffled, few_faces))
+    assert ours.rmse == pytest.approx(theirs.rmse)
     for name in FIFTEEN.names:
-        ours, theirs = scores.by_keypoint[name], as_they_were.by_keypoint[name]
-        assert ours is not None
-        assert theirs is not None
-        assert ours.rmse == pytest.approx(theirs.rmse)
+        one, other = ours.by_keypoint[name], theirs.by_keypoint[name]
+        assert one is not None
+        assert other is not None
+        assert one.rmse == pytest.approx(other.rmse)
 
 
 def a_run(folder: Path, names: tuple[str, ...]) -> Path:
@@ -107,7 +166,10 @@ def test_a_set_that_has_no_mirror_image_is_not_averaged_with_it(few_faces: Label
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[]", "{}", '{"data": 5}', None])
+NO_RUN = '{"data": {"fingerprint": ""}, "recipe": "", "validation_rows": [], "parameters": "x"}'
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", "{}", '{"data": 5}', NO_RUN, None])
 def test_a_damaged_run_is_said(damage: str | None, tiny_run: Path, few_faces: LabeledFaces, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(tiny_run, run)

@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from facepoints.data.competition import read_sample_submission
 from facepoints.data.drawn_faces import drawn_asked
 from facepoints.data.faces import AskedFaces
 from facepoints.errors import BadFile, BadRun, FacepointsError
-from facepoints.evaluation.submission import submit
+from facepoints.evaluation.run_answers import answers_of_run
+from facepoints.evaluation.submission import Answerer
+from facepoints.evaluation.submission import submit as submit_all
 from facepoints.keypoints import FACE_SIZE, FIFTEEN, FOUR, KeypointSet
 from facepoints.models.checkpoint import load_model, save_model
 from facepoints.models.model import Model
@@ -44,6 +47,10 @@ def with_bias(run: Path, value: float) -> Path:
         bias.fill_(value)
     save_model(run / "model.safetensors", model)
     return run
+
+
+def submit(run: Path, asked: AskedFaces, out: Path, *, flip: bool = True) -> NDArray[np.float64]:
+    return submit_all([answers_of_run(run, flip=flip)], asked, out)
 
 
 @pytest.mark.parametrize("flip", [False, True])
@@ -133,3 +140,18 @@ def test_a_run_without_a_model_is_said(asked: AskedFaces, tmp_path: Path) -> Non
     with pytest.raises(FacepointsError, match=r"model\.safetensors: no such file"):
         submit(tmp_path, asked, tmp_path / "submission.csv")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_several_answer_with_their_mean(asked: AskedFaces, tmp_path: Path) -> None:
+    def constant(value: float, keypoints: KeypointSet) -> Answerer:
+        return Answerer(
+            str(value), keypoints, lambda faces, source: np.full((len(faces), len(keypoints), 2), value, np.float32)
+        )
+
+    backwards = KeypointSet(FIFTEEN.names[::-1])
+    both = [constant(10, FIFTEEN), constant(31, backwards)]
+    values = submit_all(both, asked, tmp_path / "submission.csv")
+    assert (values == 20.5).all()
+    with pytest.raises(BadRun, match="31: was trained on data without"):
+        submit_all([both[0], constant(31, FIFTEEN.only(FOUR))], asked, tmp_path / "none.csv")
+    assert not (tmp_path / "none.csv").exists()

@@ -1,62 +1,111 @@
-"""A run and DATA -> its report: which rows are fair to judge it on, and what it says of them."""
+"""A predictor and DATA -> its report: which rows are fair to judge it on, and what it says of them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from facepoints.data.faces import LabeledFaces
-from facepoints.data.split import group_alike
-from facepoints.errors import BadChoice, BadRun
+from facepoints.errors import BadChoice
+from facepoints.evaluation.judged import Judged, look_at
+from facepoints.evaluation.label_noise import label_noise
+from facepoints.evaluation.predictor import FairRows, Predictor, answers_on, common_points
 from facepoints.evaluation.report import write_report
-from facepoints.models.checkpoint import load_model
 from facepoints.scoring import Scores
-from facepoints.training.run_folder import MODEL_FILE, fingerprint, read_json
 
-Rows = Literal["validation", "all"]
+Rows = Literal["fair", "all"]
 
 
-def judge(run: Path, data: LabeledFaces, out: Path, *, rows: Rows = "validation", flip: bool = False) -> Scores:
-    """Score a run's best model and write the report into `out`.
+def judge(
+    model: Path | Predictor,
+    data: LabeledFaces,
+    out: Path,
+    *,
+    rows: Rows = "fair",
+    flip: bool = False,
+    rows_of: Predictor | None = None,
+    step: Callable[[str], None] = lambda name: None,
+    say: Callable[[str], None] = lambda words: None,
+    seed: int = 0,
+) -> Scores:
+    """Score a run folder (or anything else that answers faces) and write the report into `out`.
 
-    "validation" takes the rows that the run kept aside if `data` is what it was trained on, and all rows of other
-    data; "all" takes every row, those it was trained on too: their scores flatter.
+    "fair" takes the rows whose pictures the run was not trained on, and of `rows_of`, another run, likewise; "all"
+    takes every row, those it was trained on too: their scores flatter. `step` hears what comes next, `say` which rows
+    are scored and why.
     """
-    model, facts = load_model(run / MODEL_FILE)
-    about = _read_about(run / "run.json")
-    same = about["data"]["fingerprint"] == fingerprint(data)
-    missing = sorted(set(model.keypoints.names) - set(data.keypoints.names))
-    if missing:
-        raise BadChoice(f"{run}: was trained on keypoints that the data does not have ({', '.join(missing)})")
-    if flip and model.keypoints.lone_sides():
-        alone = ", ".join(model.keypoints.lone_sides())
-        raise BadChoice(f"{run}: has no mirror image to average with, as {alone} has no partner. Leave out --flip")
-    chosen = data.only(model.keypoints.names)
-    if rows == "validation" and same:
-        chosen = chosen.take(np.isin(chosen.row, about["validation_rows"]))
-    order = [model.keypoints.index(name) for name in chosen.keypoints.names]  # the data's, which may differ
-    predicted = model.predict(chosen.faces, chosen.source, flip=flip)[:, order]
-    extra = {
-        "run": run.name,
-        "rows": "validation" if rows == "validation" and same else "all",
+    if isinstance(model, Path):
+        from facepoints.evaluation.trained_run import open_run  # torch: a model file is judged without
+
+        model = open_run(model)
+    judged, fair = judged_on(model, data, rows=rows, flip=flip, rows_of=rows_of, step=step, seed=seed)
+    say(fair.why)
+    step("writing page and pictures")
+    extra: dict[str, object] = {
+        "run": model.name,
+        **fair.as_dict(),
         "flip": flip,
-        "best_epoch": facts.get("epoch"),
-        "parameters": about["parameters"],
-        "row_numbers": chosen.row.tolist(),
+        "best_epoch": judged.story.best_epoch if judged.story else None,
+        "parameters": model.facts.parameters,
+        "row_numbers": judged.data.row.tolist(),
     }
-    groups = group_alike(chosen.faces)
-    return write_report(out, chosen, predicted, title=about["recipe"] or run.name, groups=groups, extra=extra)
+    write_report(out, judged, extra=extra)
+    return judged.scores
 
 
-def _read_about(path: Path) -> dict[str, Any]:
-    about = read_json(path)
-    try:
-        about["data"]["fingerprint"], about["validation_rows"], about["parameters"], about["recipe"]
-    except (KeyError, TypeError) as error:
-        raise BadRun(
-            f"{path}: not what `facepoints train` leaves ({error}). Copy the run again or train anew"
-        ) from error
-    kept: dict[str, Any] = about
-    return kept
+def judged_on(
+    model: Predictor,
+    data: LabeledFaces,
+    *,
+    rows: Rows = "fair",
+    flip: bool = False,
+    rows_of: Predictor | None = None,
+    step: Callable[[str], None] = lambda name: None,
+    seed: int = 0,
+) -> tuple[Judged, FairRows]:
+    """Everything that is told of a predictor on some data, and the rows that it was scored on; writes nothing."""
+    chosen = common_points(data, model)
+    step("choosing rows")
+    fair = rows_to_score(model, data, rows, rows_of)
+    some = chosen.take(fair.chosen)
+    step("answering")
+    answers = answers_on(some, model, flip=flip)
+    step("looking for twins, which tell the noise of the labels")
+    noise = label_noise(chosen)
+    step("scoring")
+    title = model.story.recipe if model.story is not None else model.name
+    judged = look_at(
+        some,
+        answers,
+        title=title,
+        noise=noise,
+        rows_in_words=fair.why,
+        model=model.facts,
+        story=model.story,
+        seed=seed,
+    )
+    return judged, fair
+
+
+def rows_to_score(model: Predictor, data: LabeledFaces, rows: Rows, rows_of: Predictor | None = None) -> FairRows:
+    """The rows that are scored, and why; BadChoice where none is left."""
+    fair = model.fair_rows(data)
+    if rows_of is not None:
+        theirs = rows_of.fair_rows(data)
+        both = fair.chosen & theirs.chosen
+        why = f"{int(both.sum()):,} rows that {rows_of.name} was not trained on: {theirs.why}"
+        fair = replace(fair, chosen=both, kind="unseen" if not both.all() else fair.kind, why=why)
+    if rows == "all":
+        seen = int((~fair.chosen).sum())
+        why = f"all {len(data):,} rows" + (
+            f", {seen:,} of them trained on: that flatters" if seen else f" ({fair.why})"
+        )
+        return FairRows(np.ones(len(data), np.bool_), "all", why)
+    if not fair.chosen.any():
+        what = f"{model.name}: every one of the {len(data):,} rows was trained on, so that nothing is left to judge"
+        raise BadChoice(f"{what}. Give other data, or --all-rows to score them all the same")
+    return fair

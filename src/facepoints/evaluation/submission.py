@@ -1,7 +1,9 @@
-"""Look-up table -> submission file: exactly the values that are asked for, in the table's order."""
+"""Look-up table -> submission file: exactly the values that are asked for, in the table's order. No torch."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,24 +12,37 @@ from numpy.typing import NDArray
 from facepoints.data.faces import AskedFaces
 from facepoints.data.written_files import write_submission
 from facepoints.errors import BadRun
-from facepoints.keypoints import FACE_SIZE
-from facepoints.models.checkpoint import load_model
-from facepoints.training.run_folder import MODEL_FILE
+from facepoints.keypoints import FACE_SIZE, KeypointSet
 
 
-def submit(run: Path, asked: AskedFaces, out: Path, *, flip: bool = True) -> NDArray[np.float64]:
-    """Write submission.csv for a run and give its values (r,), pixels, in the look-up table's order.
+@dataclass(frozen=True)
+class Answerer:
+    """Somebody who answers for test images: a run, a model file."""
 
-    Each image is answered in the way of the source that labeled it, which the table betrays. A point that the run
-    never learned gets its typical place. Values are clipped to the image, 0 to 96, as the competition does.
+    name: str
+    keypoints: KeypointSet
+    """the k points that it answers for"""
+    answer: Callable[[NDArray[np.uint8], NDArray[np.int64]], NDArray[np.float32]]
+    """faces (n, 96, 96), sources (n,) -> points (n, k, 2), px"""
+
+
+def submit(answerers: Sequence[Answerer], asked: AskedFaces, out: Path) -> NDArray[np.float64]:
+    """Write submission.csv and give its values (r,), pixels, in the look-up table's order.
+
+    Several answer with the mean of their points. Each image is answered in the way of the source that labeled it,
+    which the table betrays. Values are clipped to the image, 0 to 96, as the competition does.
     """
-    model, _ = load_model(run / MODEL_FILE)
-    points = model.predict_all(asked.faces, asked.source, flip=flip and not model.keypoints.lone_sides())
-    unknown = sorted(set(asked.keypoints.names) - set(model.all_keypoints.names))
-    if unknown:
-        raise BadRun(f"{run}: was trained on data without {', '.join(unknown)}, which the look-up table asks for")
-    order = [model.all_keypoints.index(name) for name in asked.keypoints.names]
-    values = points[:, order].reshape(len(points), -1)[asked.asked_image, asked.asked_column]
-    clipped = np.clip(values.astype(np.float64), 0, FACE_SIZE)
+    points = np.stack([_points(one, asked) for one in answerers]).mean(axis=0, dtype=np.float64)
+    values = points.reshape(len(asked.faces), -1)[asked.asked_image, asked.asked_column]
+    clipped: NDArray[np.float64] = np.clip(values, 0, FACE_SIZE)
     write_submission(out, asked.row_id, clipped)
     return clipped
+
+
+def _points(one: Answerer, asked: AskedFaces) -> NDArray[np.float32]:
+    """Points (n, k, 2) for the keypoints that the table asks for, in its order."""
+    unknown = sorted(set(asked.keypoints.names) - set(one.keypoints.names))
+    if unknown:
+        raise BadRun(f"{one.name}: was trained on data without {', '.join(unknown)}, which the look-up table asks for")
+    order = [one.keypoints.index(name) for name in asked.keypoints.names]
+    return one.answer(asked.faces, asked.source)[:, order]

@@ -1,0 +1,179 @@
+"""Commands that judge and answer: evaluate, compare, submit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from facepoints.commands.words import (
+    MODEL_HELP,
+    Corrections,
+    Data,
+    Flip,
+    RowsOf,
+    Set,
+    SkipBroken,
+    console,
+    labeled_faces,
+    note,
+)
+from facepoints.errors import BadChoice
+
+if TYPE_CHECKING:
+    from facepoints.data.faces import LabeledFaces
+    from facepoints.evaluation.predictor import Predictor
+    from facepoints.evaluation.submission import Answerer
+
+
+def evaluate(
+    data: Data,
+    model: Annotated[
+        Path | None, typer.Argument(metavar="[MODEL]", help=f"{MODEL_HELP} \\[default: the one that ships]")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", help="the report's folder; without: RUN/evaluation, FILE-evaluation"),
+    ] = None,
+    all_rows: Annotated[bool, typer.Option("--all-rows", help="score training rows too: that flatters")] = False,
+    rows_of: RowsOf = None,
+    flip: Flip = False,
+    corrections: Corrections = None,
+    skip_broken: SkipBroken = False,
+) -> None:
+    """Judge a model on rows that it was not trained on: a page, tables and pictures, and where it errs."""
+    labeled = labeled_faces(data, skip_broken, corrections)
+    with console.status("looking at the faces ...") as status:
+        from facepoints.evaluation.judge import judge
+        from facepoints.evaluation.report import PAGE
+        from facepoints.evaluation.score_tables import print_scores
+
+        judged = _predictor(model, labeled)
+        beside = model / "evaluation" if model and model.is_dir() else Path(f"{Path(judged.name).stem}-evaluation")
+        folder = out or beside
+        scores = judge(
+            judged,
+            labeled,
+            folder,
+            rows="all" if all_rows else "fair",
+            flip=flip,
+            rows_of=_predictor(rows_of, labeled) if rows_of else None,
+            step=lambda name: status.update(f"{escape(name)} ..."),
+            say=lambda words: console.print(f"Scored: {escape(words)}.", style="dim", highlight=False, soft_wrap=True),
+        )
+    print_scores(scores, console)
+    console.print(f"The page is [bold]{escape(str(folder / PAGE))}[/], numbers are in scores.json and per_face.csv")
+
+
+def compare(
+    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help=f"{MODEL_HELP}; with --seeds: recipes")],
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="where page and numbers go")] = Path("compare"),
+    seeds: Annotated[
+        int | None, typer.Option("--seeds", metavar="N", help="train each recipe N times, into the same folder")
+    ] = None,
+    changes: Set = None,
+    rows_of: RowsOf = None,
+    flip: Flip = False,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="which faces the bootstrap draws", min=0)] = 0,
+    corrections: Corrections = None,
+    skip_broken: SkipBroken = False,
+) -> None:
+    """Put models side by side on the same faces: which is better, by how much, and could it be luck?"""
+    from facepoints.training.recipe_book import open_recipe
+
+    if changes and seeds is None:
+        raise BadChoice("--set changes a recipe that --seeds trains; models that are trained cannot be changed")
+    recipes = [] if seeds is None else [open_recipe(name).but_set(changes or []) for name in models]
+    labeled = labeled_faces(data, skip_broken, corrections)
+    with console.status("starting ..."):
+        from facepoints.evaluation.compare_tables import print_compared
+        from facepoints.evaluation.compared import Entrant, compare
+        from facepoints.evaluation.comparison import names_of, train_seeds, write_compared
+    if seeds is None:
+        paths = [Path(name) for name in models]
+        trained = [(name, [path]) for name, path in zip(names_of(paths), paths, strict=True)]
+    else:
+        try:
+            trained = list(train_seeds(recipes, seeds, labeled, out, console).items())
+        except KeyboardInterrupt:
+            note("stopped; the same command goes on after the last whole epoch")
+            raise typer.Exit(130) from None
+    with console.status("looking at the faces ...") as status:
+        entrants = [
+            Entrant(name, tuple(_predictor(path, labeled, threads=1) for path in paths)) for name, paths in trained
+        ]
+        found = compare(
+            entrants,
+            labeled,
+            rows_of=_predictor(rows_of, labeled) if rows_of else None,
+            flip=flip,
+            seed=seed,
+            step=lambda name: status.update(f"{escape(name)} ..."),
+        )
+        write_compared(found, out)
+    print_compared(found, console)
+    console.print(f"The page is [bold]{escape(str(out / 'compare.html'))}[/], its numbers are in compare.json")
+
+
+def submit(
+    data: Data,
+    models: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="MODEL", help="runs or .onnx files; several answer with their mean \\[default: what ships]"
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="the submission file")] = Path("submission.csv"),
+    flip: Annotated[bool, typer.Option("--flip/--no-flip", help="average with the mirrored face's points")] = True,
+    send: Annotated[bool, typer.Option("--send", help="hand it in at Kaggle and wait for the score")] = False,
+    message: Annotated[str | None, typer.Option("--message", metavar="TEXT", help="what Kaggle lists it as")] = None,
+) -> None:
+    """Answer the look-up table: write the competition's submission file."""
+    from facepoints.data.loading import load_asked
+
+    with console.status("reading faces ..."):
+        asked = load_asked(data)
+    with console.status("answering the look-up table ..."):
+        from facepoints.evaluation.submission import submit as write
+
+        chosen: list[Path | None] = [*models] if models else [None]
+        values = write([_answerer(model, flip) for model in chosen], asked, out)
+    console.print(f"{len(values):,} values for {len(asked.faces):,} images are in [bold]{escape(str(out))}[/]")
+    if send:
+        from facepoints.data.kaggle.submission import send as hand_in
+
+        names = ", ".join(model.name for model in models or []) or "as it ships"
+        hand_in(out, message or f"facepoints {names}", console)
+
+
+def _answerer(model: Path | None, flip: bool) -> Answerer:
+    """Who answers: a run folder, or a model file (without torch)."""
+    if model is not None and model.suffix != ".onnx":
+        from facepoints.evaluation.run_answers import answers_of_run
+
+        return answers_of_run(model, flip=flip)
+    from facepoints.deployment.detector import load
+    from facepoints.evaluation.submission import Answerer
+
+    network = load(model).network
+    return Answerer(network.name, network.facts.keypoints, network.mirrored_too if flip else network.points)
+
+
+def _predictor(model: Path | None, labeled: LabeledFaces, threads: int | None = None) -> Predictor:
+    """MODEL as something to be judged: a run folder, a model file, a table of points about these faces."""
+    from facepoints.evaluation.predictor import DetectorModel
+
+    if model is None or model.suffix.lower() == ".onnx":
+        from facepoints.deployment.detector import load
+
+        return DetectorModel(model.name if model else "flagship", load(model, threads=threads))
+    if model.suffix.lower() in (".csv", ".zip"):
+        from facepoints.evaluation.points_file import read_points_file
+
+        return read_points_file(model, labeled)
+    from facepoints.evaluation.trained_run import open_run
+
+    return open_run(model)

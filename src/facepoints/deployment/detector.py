@@ -1,0 +1,167 @@
+"""Faces and their points in photos and crops, from one ONNX file. No torch.
+
+detector = facepoints.load()
+for face in detector.faces("me.jpg"):
+    print(face.points, face.expected_error)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from facepoints.deployment.face_finder import Cascades, FaceFinder, YuNet
+from facepoints.deployment.judgment import VIEWS, disagreement, distinct, likeness
+from facepoints.deployment.keypoint_network import KeypointNetwork
+from facepoints.deployment.photos import open_photo
+from facepoints.deployment.regions import Gray, Regions
+from facepoints.keypoints import FACE_SIZE, KeypointSet
+
+if TYPE_CHECKING:
+    from facepoints.deployment.video import Frame
+
+FLAGSHIP = "flagship.onnx"
+"""The weights that ship with the package."""
+
+ENOUGH = 0.8
+"""The score from which a candidate is a face. Higher than one half: a photo gives many candidates and few faces."""
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face in a photo; everything in px of the photo as a person sees it, pixel centers whole numbers."""
+
+    box: tuple[float, float, float, float]
+    """x, y, w, h of the upright square that the network saw around the face"""
+    score: float
+    """0 to 1: how likely this is a face"""
+    points: NDArray[np.float32]
+    """(k, 2)"""
+    expected_error: NDArray[np.float32]
+    """(k,): what each coordinate is expected to be off"""
+    keypoints: KeypointSet
+
+
+@dataclass(frozen=True)
+class Refined:
+    """n faces after a look at their regions; everything in px of the photo."""
+
+    regions: Regions
+    """what the network saw last"""
+    points: NDArray[np.float32]
+    """(n, k, 2)"""
+    expected_error: NDArray[np.float32]
+    """(n, k)"""
+    score: NDArray[np.float64]
+    """(n,), 0 to 1: how much this looks like a face"""
+
+    @classmethod
+    def joined(cls, parts: Sequence[Refined]) -> Refined:
+        """All of the parts, in order."""
+        return cls(
+            Regions.joined([part.regions for part in parts]),
+            np.concatenate([part.points for part in parts]),
+            np.concatenate([part.expected_error for part in parts]),
+            np.concatenate([part.score for part in parts]),
+        )
+
+    def take(self, which: NDArray[Any] | slice) -> Refined:
+        """Those at these positions, or where a mask holds."""
+        return Refined(self.regions.take(which), self.points[which], self.expected_error[which], self.score[which])
+
+
+class Detector:
+    """A keypoint network and a face finder. Threads may share one; a pickled one starts its session anew."""
+
+    def __init__(self, network: KeypointNetwork, finder: FaceFinder | None = None) -> None:
+        self.network = network
+        self.finder: FaceFinder = finder or Cascades()
+
+    @property
+    def keypoints(self) -> KeypointSet:
+        """The points that it gives, in order."""
+        return self.network.facts.keypoints
+
+    def points(
+        self, crops: NDArray[np.uint8], source: ArrayLike = 0
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Points (n, k, 2) and expected errors (n, k), px of the crops, of crops uint8 (n, 96, 96).
+
+        source, 0 or 1, for all or for each (n,): whose way of labeling is wanted.
+        """
+        return self.network(crops, source)
+
+    def faces(self, photo: object) -> tuple[Face, ...]:
+        """Every face in a photo, the largest first.
+
+        photo: a path, a Pillow image, or an array uint8, grey (h, w) or RGB (h, w, 3).
+        """
+        seen = open_photo(photo)
+        for candidates in self.finder.rounds(seen):
+            found = self._judged(seen.gray, candidates)
+            if len(found.regions):
+                return tuple(self._face(found, i) for i in np.argsort(-found.regions.side, kind="stable"))
+        return ()
+
+    def _judged(self, gray: Gray, candidates: Regions) -> Refined:
+        """Those candidates that are faces, each face once."""
+        first = self.refine(gray, candidates, views=1)
+        wanted = self.regions_of(first.points)
+        once = distinct(first.points, wanted.side, np.arange(len(wanted)))
+        found = self.refine(gray, wanted.take(once))
+        unsure = found.take(found.score < ENOUGH)
+        again = self.refine(gray, self.regions_of(unsure.points))  # a crop that was far off gets one more chance
+        found = Refined.joined([found, again])
+        found = found.take(found.score >= ENOUGH)
+        return found.take(distinct(found.points, found.regions.side, np.argsort(-found.score, kind="stable")))
+
+    def regions_of(self, points: NDArray[np.floating[Any]]) -> Regions:
+        """The regions in which faces with these points (n, k, 2), px of the photo, lie as faces usually do."""
+        return Regions.of_points(points, self.network.facts.typical[0])
+
+    def refine(self, gray: Gray, regions: Regions, *, source: int = 0, views: int = len(VIEWS)) -> Refined:
+        """The points of the faces in these regions of a grey photo (h, w), all in one call of the network.
+
+        Each region is seen in several sizes; the points are the mean, the score tells how well the views agree (a
+        single view always does: its score is 1). Regions come from `Regions.of_boxes`, or from `regions_of` the points
+        of a first look or of the frame before.
+        """
+        seen = [regions.grown(size) for size in VIEWS[:views]]
+        on_crop, error = self.network(np.concatenate([view.crops(gray) for view in seen]), source)
+        points = np.stack([view.on_photo(part) for view, part in zip(seen, np.split(on_crop, views), strict=True)])
+        scale = np.stack([view.side for view in seen])[:, :, None] / FACE_SIZE
+        expected = (error.reshape(points.shape[:3]) * scale).mean(axis=0).astype(np.float32)
+        return Refined(regions, points.mean(axis=0), expected, likeness(disagreement(points, regions)))
+
+    def stream(self, video: str | Path | int, *, smooth: float = 1.0) -> Iterator[Frame]:
+        """The faces of a video file or camera, frame by frame: see `facepoints.deployment.video.stream`."""
+        from facepoints.deployment.video import stream
+
+        yield from stream(self, video, smooth=smooth)
+
+    def _face(self, found: Refined, i: int) -> Face:
+        x, y, w, h = (float(v) for v in found.regions.boxes[i])
+        score = float(found.score[i])
+        return Face((x, y, w, h), score, found.points[i], found.expected_error[i], self.keypoints)
+
+
+def load(
+    model: Path | str | None = None, *, threads: int | None = None, face_model: Path | str | None = None
+) -> Detector:
+    """A detector from an .onnx file of `facepoints export`, or with the weights that ship with the package.
+
+    threads: for the network; None: as many as there are cores, at most 4. face_model: a YuNet file that finds the
+    faces instead of OpenCV's cascades. Raises BadRun where a file is absent, damaged or something else.
+    """
+    if model is None:
+        content = files("facepoints").joinpath("weights", FLAGSHIP).read_bytes()
+        network = KeypointNetwork(content, FLAGSHIP, threads)
+    else:
+        network = KeypointNetwork.open(Path(model), threads)
+    return Detector(network, YuNet(Path(face_model)) if face_model is not None else None)

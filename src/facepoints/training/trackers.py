@@ -1,0 +1,149 @@
+"""Trackers that people use: Lightning's own loggers, with the recipe, the pictures and the weights in them.
+
+Lightning calls them for the curves. The recipe goes in when training starts; pictures and weights once the run folder
+is complete, through each tracker's own client, as Lightning knows neither our files nor when they are whole.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
+from lightning.pytorch.utilities import rank_zero_only
+
+from facepoints.errors import BadRun, MissingExtra, unknown
+from facepoints.training.recipe import Recipe
+from facepoints.training.run_folder import MODEL_FILE
+from facepoints.writing import write_text
+
+PROJECT = "facepoints"
+"""What trackers call the collection that runs are put in."""
+
+_KEPT = "trackers.json"
+"""In the run folder: which run of which tracker it is, so that a resumed training goes on in the same."""
+
+
+class Trackers(Callback):
+    """The loggers that a training was asked for; a callback, as the recipe must not reach a run that never starts."""
+
+    def __init__(self, names: Sequence[str], recipe: Recipe, folder: Path, *, uri: str | None, resume: bool) -> None:
+        self.recipe = recipe
+        self.folder = folder
+        kept = _kept(folder) if resume else {}
+        self.loggers: dict[str, Logger] = {}
+        for name in dict.fromkeys(names):
+            if name not in _TRACKERS:
+                raise unknown("logger", name, _TRACKERS)
+            module, extra, make = _TRACKERS[name]
+            if find_spec(module) is None:
+                raise MissingExtra(f"--logger {name} needs {module}. Run: pip install 'facepoints[{extra}]'")
+            self.loggers[name] = make(recipe, folder, uri, kept.get(name))
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
+        # an empty list would be left out
+        fields = {k: ", ".join(map(str, v)) if isinstance(v, list) else v for k, v in self.recipe.as_table().items()}
+        for logger in self.loggers.values():
+            logger.log_hyperparams(fields)
+        runs = {name: str(self.loggers[name].version) for name in ("mlflow", "wandb") if name in self.loggers}
+        if runs:
+            write_text(self.folder / _KEPT, json.dumps(runs))
+
+    def attach(self) -> None:
+        """Hand over what the finished run folder holds: pictures, recipe, scores and the best weights."""
+        if getattr(rank_zero_only, "rank", 0):
+            return
+        files = [self.folder / name for name in ("curves.png", "recipe.toml", "scores.json", MODEL_FILE)]
+        for name, logger in self.loggers.items():
+            if name == "mlflow":
+                _attach_mlflow(logger, files)
+            elif name == "wandb":
+                _attach_wandb(logger, files)
+
+
+def _kept(folder: Path) -> dict[str, str]:
+    path = folder / _KEPT
+    if not path.exists():
+        return {}
+    try:
+        return dict(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError) as error:
+        raise BadRun(f"{path}: damaged ({error}); remove it, and the trackers begin new runs") from error
+
+
+def _tensorboard(recipe: Recipe, folder: Path, uri: str | None, run: str | None) -> Logger:
+    return TensorBoardLogger(folder, name="", version="tensorboard", default_hp_metric=False)
+
+
+def _csv(recipe: Recipe, folder: Path, uri: str | None, run: str | None) -> Logger:
+    return CSVLogger(folder, name="", version="csv")
+
+
+def _mlflow(recipe: Recipe, folder: Path, uri: str | None, run: str | None) -> Logger:
+    # MLflow tells its makers what is used unless it is asked not to
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # a quarter of a minute; its seven take four
+    for noisy in ("alembic", "mlflow"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    folder.mkdir(parents=True, exist_ok=True)
+    uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{folder.resolve() / 'mlflow.db'}"
+    artifacts = None
+    if uri.startswith("sqlite:///"):  # MLflow would put them into whatever folder it is called from
+        artifacts = (Path(uri.removeprefix("sqlite:///")).resolve().parent / "mlflow-artifacts").as_uri()
+    try:  # before a training that a store out of reach would stop half way
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of MLflow about SQLAlchemy and its own stores: no business of who trains
+            from mlflow.tracking import MlflowClient
+
+            client = MlflowClient(uri)
+            _ = client.get_run(run) if run else client.search_experiments(max_results=1)
+    except Exception as error:  # MLflow, SQLAlchemy and requests each have errors of their own for it
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise BadRun(f"MLflow's store {uri}: cannot be used ({lines[0]}). Check --tracker-uri") from error
+    return MLFlowLogger(PROJECT, recipe.name, uri, artifact_location=artifacts, run_id=run)
+
+
+def _wandb(recipe: Recipe, folder: Path, uri: str | None, run: str | None) -> Logger:
+    # nothing leaves this machine unless the person has told Weights & Biases who they are, or what it may do
+    asked = "WANDB_MODE" in os.environ or "WANDB_API_KEY" in os.environ
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    os.environ.setdefault("WANDB_SILENT", "true")
+    folder.mkdir(parents=True, exist_ok=True)
+    return WandbLogger(recipe.name, folder, offline=not asked, project=PROJECT, id=run, resume="allow")
+
+
+_TRACKERS: dict[str, tuple[str, str, Callable[[Recipe, Path, str | None, str | None], Logger]]] = {
+    "tensorboard": ("tensorboard", "train", _tensorboard),
+    "csv": ("csv", "", _csv),
+    "mlflow": ("mlflow", "mlflow", _mlflow),
+    "wandb": ("wandb", "wandb", _wandb),
+}
+"""name -> the module it needs, the extra that brings it, and how it is made"""
+
+
+def _attach_mlflow(logger: Any, files: Sequence[Path]) -> None:
+    for file in files:
+        logger.experiment.log_artifact(logger.run_id, str(file))
+
+
+def _attach_wandb(logger: Any, files: Sequence[Path]) -> None:
+    import wandb
+
+    run = logger.experiment
+    model = wandb.Artifact(f"{PROJECT}-{run.id}", type="model")
+    for file in files:
+        if file.suffix == ".png":
+            run.log({file.stem: wandb.Image(str(file))})
+        else:
+            model.add_file(str(file))
+    run.log_artifact(model)
+    run.finish()
