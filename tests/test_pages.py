@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from facepoints.charts import bars, histogram
+from facepoints.charts import Plot, Trace, bars, histogram, plot
 from facepoints.errors import BadChoice
 from facepoints.pages import (
     Html,
@@ -18,6 +18,7 @@ from facepoints.pages import (
     facts,
     figure,
     grid,
+    listed,
     name,
     note,
     page,
@@ -31,7 +32,7 @@ from facepoints.pages import (
 )
 
 NASTY = "<script>alert('x')</script> & \"quoted\""
-VOID = {"meta", "img", "input", "br", "wbr", "circle", "rect", "line", "image", "polygon"}
+VOID = {"meta", "img", "input", "br", "wbr", "circle", "rect", "line", "image", "polygon", "polyline"}
 
 
 class Strict(HTMLParser):
@@ -83,6 +84,11 @@ def face() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (96, 96)).astype(np.uint8)
 
 
+def dots(name: str, count: int = 3) -> Trace:
+    x = np.arange(count, dtype=float)
+    return Trace(name, x, x, x - 0.5, x + 0.5, dots=True)
+
+
 def everything(face: np.ndarray) -> Html:
     points = np.array([[10.0, 20.0], [np.nan, np.nan]])
     return (
@@ -97,6 +103,8 @@ def everything(face: np.ndarray) -> Html:
         + tabs("one", [(NASTY, text("a")), ("b", text("b"))])
         + note(NASTY, name(NASTY))
         + bars([(NASTY, 3.0), ("none", 0.0)], unit=NASTY)
+        + listed([NASTY, text(NASTY)])
+        + plot(Plot(NASTY, (dots(NASTY), dots("b")), NASTY, NASTY, band=0.15))
         + histogram({NASTY: np.arange(50.0), "same": np.arange(50.0)}, alt=NASTY, label=NASTY)
     )
 
@@ -138,3 +146,26 @@ def test_bars_are_as_long_as_their_values() -> None:
 def test_a_histogram_of_nothing_is_nothing() -> None:
     assert histogram({"a": np.array([np.nan])}, alt="x").markup == ""
     assert "polygon" in histogram({"a": np.ones(3)}, alt="x").markup
+
+
+def test_a_rival_s_points_are_marked_apart(face: np.ndarray) -> None:
+    points = np.array([[1.0, 2.0]])
+    card = face_card(face, alt="a", guessed=points, rival=points + 1, over=Html("<g></g>")).markup
+    assert [card.count(f'class="{css}"') for css in ("guess", "rival", "point")] == [1, 1, 0]
+    assert card.index("<g>") < card.index("<circle")
+
+
+def test_higher_values_are_drawn_higher_and_inside_the_frame() -> None:
+    drawn = plot(Plot("t", (Trace("a", np.array([0.0, 1.0, 2.0]), np.array([1.0, 3.0, 2.0])),), "x", "y"))
+    (line,) = re.findall(r'<polyline[^>]*points="([^"]*)"', drawn.markup)
+    x, y = np.array([[float(v) for v in pair.split(",")] for pair in line.split()]).T
+    assert (np.diff(x) > 0).all()
+    assert y[0] > y[2] > y[1] > 0
+    width, height = (float(v) for v in re.findall(r'viewBox="0 \S+ (\S+) (\S+)"', drawn.markup)[0])
+    assert x.max() <= width
+    assert y.max() <= height
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_plot_of_hardly_anything_is_sound(count: int) -> None:
+    check(page("t", "", [Section("s", plot(Plot("t", (dots("a", count),), "x", "y")))]))
