@@ -22,7 +22,13 @@ from facepoints.keypoints import FIFTEEN, KeypointSet
 from facepoints.models.model import Model
 from facepoints.models.networks import Size
 
-WORDS = {"format": 1, "keypoints": FIFTEEN.names, "typical": [[[0, 0]] * 15] * 2, "typical_error": [[1] * 15] * 2}
+WORDS = {
+    "format": 1,
+    "keypoints": FIFTEEN.names,
+    "typical": [[[0, 0]] * 15] * 2,
+    "typical_error": [[1] * 15] * 2,
+    "label_offset": [[0, 0]] * 2,
+}
 
 
 @pytest.fixture(scope="module")

@@ -127,8 +127,8 @@ def test_the_last_assignment_wins() -> None:
         ("warmup_epochs=inf", "field 'warmup_epochs' is inf, expected at least 0"),
         ("angles=nan", "field 'angles' is nan"),
         ("angles=0,inf", "field 'angles' is inf"),
-        ("epochs=0", "expected 1 to 100000"),
-        ("seed=-1", "field 'seed' is -1, expected at least 0"),
+        ("epochs=0", "expected 1 to 100,000"),
+        ("seed=-1", "field 'seed' is -1, expected 0 to 2,147,483,647"),
     ],
 )
 def test_wrong_assignments_are_named(typed: str, message: str) -> None:

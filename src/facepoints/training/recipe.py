@@ -186,7 +186,7 @@ def _checked(field: dataclasses.Field[Any], value: Any) -> Any:
     if among and value not in among:
         raise unknown(field.name, str(value), among)
     if isinstance(value, int | float) and not (low <= value <= high and math.isfinite(value)):
-        limits = f"at least {low:g}" if high == math.inf else f"{low:g} to {high:g}"
+        limits = f"at least {low:g}" if high == math.inf else f"{low:g} to {high:,.12g}"
         raise BadChoice(f"field '{field.name}' is {value:g}, expected {limits} ({field.metadata['meaning']})")
     return value
 

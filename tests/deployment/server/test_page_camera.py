@@ -1,0 +1,87 @@
+"""The camera's part of the page, with Chromium's make-believe camera that plays a moving face."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from facepoints.data.moving_photo import moving_photo
+from facepoints.deployment.server import Settings
+
+from .browser import chromium, needs_runtime, opened, shown_points, wait_for_faces, wait_for_text, write_video
+
+
+@pytest.fixture(scope="module")
+def filmed(anna, detector, tmp_path_factory):
+    """Two seconds of a head that sways, to begin again, and where the detector sees its points in each frame."""
+    turn = np.linspace(0, 2 * np.pi, 60, endpoint=False)
+    path = np.stack([30 * np.sin(turn), 12 * np.sin(2 * turn), 1.6 + 0 * turn, 0.1 * np.sin(turn)], axis=1)
+    made = list(moving_photo(anna.pixels, anna.points, path, noise=2.0))
+    file = tmp_path_factory.mktemp("camera") / "face.y4m"
+    write_video(file, [frame for frame, _ in made])
+    seen = [detector.refine(frame[..., 0], detector.regions_of(points[None])).points[0] for frame, points in made]
+    return file, np.array(seen)
+
+
+@pytest.fixture(scope="module")
+def url(running):
+    with running(Settings()) as client:
+        yield str(client.base_url)
+
+
+@pytest.fixture(scope="module")
+def browser(filmed):
+    camera = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
+    with chromium(*camera, f"--use-file-for-fake-video-capture={filmed[0]}") as started:
+        yield started
+
+
+def follow(page):
+    page.wait_for_selector("#marks .dot", timeout=30_000)
+    wait_for_text(page, "#status", "^Following your face")
+
+
+@needs_runtime
+def test_points_follow_the_face_and_a_picture_can_be_kept(browser, url, filmed, tmp_path):
+    with opened(browser, url) as page:
+        page.click("#camera")
+        follow(page)
+        seen = []
+        for _ in range(20):
+            page.wait_for_timeout(50)
+            seen.append(shown_points(page))
+        page.screenshot(path=tmp_path / "camera.png")
+        mirrored = np.stack([points for points in seen if len(points)]) * [-1, 1] + [639, 0]
+        away = np.linalg.norm(mirrored[:, None] - filmed[1][None], axis=3).mean(axis=2).min(axis=1)
+        eyes = np.linalg.norm(filmed[1][0, 0] - filmed[1][0, 1])
+        assert np.median(away) < 0.1 * eyes
+        assert int(re.match(r"\d+", page.text_content("#pace")).group()) > 0
+        page.click("#snap")
+        wait_for_faces(page)
+        assert page.text_content("#title") == "camera 1.png"
+        assert page.locator("#photo").is_visible()
+
+
+@needs_runtime
+def test_staying_on_the_device_the_camera_sends_nothing(browser, url):
+    with opened(browser, url) as page:
+        sent = []
+        page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+        page.check("#stay")
+        page.click("#camera")
+        follow(page)
+        page.click("#stop")
+        assert page.is_hidden("#video")
+        assert sent == []
+
+
+def test_the_server_can_follow_too(browser, url):
+    about = {"runtime": False, "measures": True, "examples": []}
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.route("**/about.json", lambda route: route.fulfill(json=about))
+        page.goto(url)
+        page.click("#camera")
+        follow(page)
