@@ -12,9 +12,9 @@ import pytest
 from facepoints import Detector
 from facepoints.data.photo_crop import EYES
 from facepoints.deployment import face_finder
-from facepoints.deployment.face_finder import Cascades
+from facepoints.deployment.face_finder import TILE, Cascades, _Cascade, _rolled
 from facepoints.deployment.photos import Photo
-from facepoints.deployment.regions import Regions
+from facepoints.deployment.regions import Gray, Regions
 
 
 def nearest(found: Regions, wanted: Regions) -> float:
@@ -69,3 +69,17 @@ def test_the_next_round_waits_until_it_is_asked_for(detector: Detector, anna: An
     assert counting.asked == 1
     assert Detector(detector.network, counting).faces(np.zeros((90, 90), np.uint8)) == ()
     assert counting.asked == 7
+
+
+def test_a_long_narrow_photo_is_searched_in_bounded_memory() -> None:
+    sizes: list[int] = []
+
+    class Watched(_Cascade):
+        def find(self, gray: Gray) -> Regions:
+            sizes.append(gray.size)
+            return Regions.of_boxes([[0, 0, 40, 40]])
+
+    strip = np.zeros((57, 60_000), np.uint8)  # turned by 35 degrees as it is, it would fill 1.7 gigapixels
+    found = _rolled(Watched("haarcascade_frontalface_alt2", 1, 0, 0), strip, np.radians(35))
+    assert max(sizes) <= 1.1 * TILE**2
+    assert found.side[0] > 40  # in px of the photo

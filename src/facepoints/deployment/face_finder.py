@@ -111,7 +111,22 @@ class Cascades:
 
 
 def _rolled(cascade: _Cascade, gray: Gray, roll: float) -> Regions:
-    """Candidates that are turned by `roll`: the photo is turned back and searched, what is found is turned again."""
+    """Candidates that are turned by `roll`: the photo is turned back and searched, what is found is turned again.
+
+    A photo on a slant needs a larger picture, a long narrow one a huge one: it is reduced until that is one tile.
+    """
+    cos, sin = math.cos(roll), math.sin(roll)
+    if round(math.degrees(roll)) % 90:
+        area = math.prod(np.array([[abs(sin), abs(cos)], [abs(cos), abs(sin)]]) @ gray.shape)
+        factor = max(1.0, math.sqrt(area) / TILE)
+        if factor > 1:
+            small = (max(1, round(gray.shape[1] / factor)), max(1, round(gray.shape[0] / factor)))
+            found = _turned(cascade, np.asarray(cv2.resize(gray, small, interpolation=cv2.INTER_AREA), np.uint8), roll)
+            return Regions((found.center + 0.5) * factor - 0.5, found.side * factor, found.roll)
+    return _turned(cascade, gray, roll)
+
+
+def _turned(cascade: _Cascade, gray: Gray, roll: float) -> Regions:
     height, width = gray.shape
     cos, sin = math.cos(roll), math.sin(roll)
     out = (math.ceil(width * abs(cos) + height * abs(sin)), math.ceil(width * abs(sin) + height * abs(cos)))

@@ -1,0 +1,120 @@
+// Live points: the face is found once, then followed from frame to frame and smoothed.
+
+import { Picture, boxOf, faceInBox, refine, regionOfPoints } from "./geometry.js";
+import { Smoother } from "./smoothing.js";
+
+const ENOUGH = 0.8; // score from which a candidate is a face, as deployment/detector.py
+const HOLDS = 0.4; // the least score of a followed face, as deployment/tracking.py
+const VIEWS = 2; // the fewest that can disagree
+const PAUSE = 0.4; // seconds between two asks of the server where a face may be
+
+/** The middle of a picture, where a person before a camera usually is: a box [x, y, w, h]. */
+export function middleBox(width, height) {
+  const side = 0.6 * Math.min(width, height);
+  return [(width - side) / 2, (height - side) / 2, side, side];
+}
+
+/**
+ * Follows the largest face in a video element.
+ *
+ * how: {facts, look, find, shown}: the model's facts; who gives points; who finds a face in a frame, or null where the
+ * person holds the face in the middle; what to do with each frame's {face, perSecond, width, height}.
+ */
+export class Camera {
+  constructor(video, how) {
+    this.video = video;
+    this.how = how;
+    this.running = false;
+    this.canvas = document.createElement("canvas");
+    this.context = this.canvas.getContext("2d", { willReadFrequently: true });
+  }
+
+  /** Ask for the camera and begin; throws where there is none or the person says no. */
+  async start() {
+    const size = { width: { ideal: 640 }, height: { ideal: 480 }, facingMode: "user" };
+    this.stream = await navigator.mediaDevices.getUserMedia({ video: size, audio: false });
+    this.video.srcObject = this.stream;
+    await this.video.play();
+    this.canvas.width = this.video.videoWidth;
+    this.canvas.height = this.video.videoHeight;
+    this.running = true;
+  }
+
+  stop() {
+    this.running = false;
+    this.stream?.getTracks().forEach((track) => track.stop());
+    this.video.srcObject = null;
+  }
+
+  /** The present frame as a file. */
+  still() {
+    this.context.drawImage(this.video, 0, 0);
+    return new Promise((done) => this.canvas.toBlob(done, "image/png"));
+  }
+
+  /** Frame after frame until stopped. */
+  async run() {
+    const times = [];
+    while (this.running) {
+      await this.#nextFrame();
+      if (!this.running) return;
+      this.context.drawImage(this.video, 0, 0);
+      const { width, height } = this.canvas;
+      const picture = Picture.of(this.context.getImageData(0, 0, width, height));
+      const face = await this.#faceIn(picture);
+      times.push(performance.now() / 1000);
+      if (times.length > 30) times.shift();
+      const perSecond = times.length > 1 ? (times.length - 1) / (times.at(-1) - times[0]) : 0;
+      if (this.running) this.how.shown({ face, perSecond, width, height });
+    }
+  }
+
+  async #faceIn(picture) {
+    const { facts, look } = this.how;
+    const found = this.region ? await refine(picture, this.region, VIEWS, look) : await this.#search(picture);
+    if (!found || found.score < (this.region ? HOLDS : ENOUGH)) {
+      this.region = this.smoother = null;
+      return null;
+    }
+    this.region = regionOfPoints(found.points, facts.typical[0]);
+    this.smoother ??= new Smoother();
+    const points = this.smoother.next(found.points, found.errors, performance.now() / 1000);
+    return asFace({ ...found, points }, facts.keypoints);
+  }
+
+  async #search(picture) {
+    const { facts, look, find } = this.how;
+    const now = performance.now() / 1000;
+    if (now - (this.searched ?? -PAUSE) < PAUSE) return null;
+    this.searched = now;
+    if (!find) return faceInBox(picture, middleBox(picture.width, picture.height), facts.typical[0], look);
+    const [face] = await find(await this.still());
+    if (!face) return null;
+    const points = facts.keypoints.map((name) => face.points[name]);
+    return { points, errors: facts.keypoints.map((name) => face.expected_error[name]), score: face.score, region: asRegion(face) };
+  }
+
+  #nextFrame() {
+    const { video } = this;
+    return new Promise((done) => {
+      if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(done);
+      else requestAnimationFrame(done);
+    });
+  }
+}
+
+/** A face as the server gives it, from what `refine` gives. */
+export function asFace({ region, points, errors, score }, keypoints) {
+  const named = (values) => Object.fromEntries(keypoints.map((name, i) => [name, values[i]]));
+  const to = (value) => Math.round(value * 100) / 100;
+  return {
+    box: boxOf(region).map(to),
+    score: Math.round(score * 1000) / 1000,
+    points: named(points.map((point) => point.map(to))),
+    expected_error: named(errors.map(to)),
+  };
+}
+
+function asRegion({ box: [x, y, side] }) {
+  return { x: x + side / 2 - 0.5, y: y + side / 2 - 0.5, side, roll: 0 };
+}

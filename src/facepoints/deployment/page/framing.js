@@ -1,0 +1,91 @@
+// A frame that the person puts around a face, with the pointer or the keyboard.
+
+import { middleBox } from "./camera.js";
+import { part } from "./view.js";
+
+let box = [0, 0, 1, 1]; // x, y, w, h, px of the picture
+let size = [1, 1];
+
+/** Offer the frame over a picture of this width and height. */
+export function offer(width, height) {
+  size = [width, height];
+  box = middleBox(width, height);
+  part("frame").hidden = part("framing").hidden = false;
+  part("sheet").classList.add("framing");
+  place();
+}
+
+/** Show where the face should be, before a camera; nothing to drag. */
+export function aim(width, height) {
+  size = [width, height];
+  box = middleBox(width, height);
+  part("frame").hidden = false;
+  part("sheet").classList.add("aiming");
+  place();
+}
+
+export function withdraw() {
+  part("frame").hidden = part("framing").hidden = true;
+  part("sheet").classList.remove("framing", "aiming");
+}
+
+/** The frame [x, y, w, h], px of the picture. */
+export function framed() {
+  return [...box];
+}
+
+function place() {
+  const percent = (value, whole) => `${(100 * value) / whole}%`;
+  const { style } = part("frame");
+  style.left = percent(box[0], size[0]);
+  style.top = percent(box[1], size[1]);
+  style.width = percent(box[2], size[0]);
+  style.height = percent(box[3], size[1]);
+}
+
+function move(right, down, larger) {
+  const least = 16;
+  const most = Math.min(...size);
+  const side = Math.min(Math.max(box[2] + larger, least), most);
+  const x = box[0] + (box[2] - side) / 2 + right;
+  const y = box[1] + (box[3] - side) / 2 + down;
+  box = [Math.min(Math.max(x, 0), size[0] - side), Math.min(Math.max(y, 0), size[1] - side), side, side];
+  place();
+}
+
+/** Let the frame be dragged and moved; look: what Enter does. */
+export function beginFraming(look) {
+  const sheet = part("sheet");
+  const at = (event) => {
+    const { left, top, width, height } = sheet.getBoundingClientRect();
+    const place = [((event.clientX - left) / width) * size[0], ((event.clientY - top) / height) * size[1]];
+    return place.map((value, axis) => Math.min(Math.max(value, 0), size[axis]));
+  };
+  let first = null;
+  sheet.addEventListener("pointerdown", (event) => {
+    if (!sheet.classList.contains("framing") || event.button) return;
+    first = at(event);
+    sheet.setPointerCapture(event.pointerId);
+    event.preventDefault();
+  });
+  sheet.addEventListener("pointermove", (event) => {
+    if (!first) return;
+    const [x, y] = at(event);
+    const drawn = [Math.min(x, first[0]), Math.min(y, first[1]), Math.abs(x - first[0]), Math.abs(y - first[1])];
+    if (Math.max(drawn[2], drawn[3]) < 8) return; // a click is no frame
+    box = drawn;
+    place();
+  });
+  for (const kind of ["pointerup", "pointercancel"]) sheet.addEventListener(kind, () => (first = null));
+  part("frame").addEventListener("keydown", (event) => {
+    const step = Math.max(...size) / (event.shiftKey ? 200 : 40);
+    const moves = {
+      ArrowLeft: [-step, 0, 0], ArrowRight: [step, 0, 0], ArrowUp: [0, -step, 0], ArrowDown: [0, step, 0],
+      "+": [0, 0, step], "=": [0, 0, step], "-": [0, 0, -step],
+    };
+    if (event.key === "Enter") look();
+    else if (moves[event.key]) move(...moves[event.key]);
+    else return;
+    event.preventDefault();
+  });
+}

@@ -1,0 +1,103 @@
+// Who does the work: the server, or ONNX Runtime in this browser. Both give points of faces.
+
+import { SIZE } from "./geometry.js";
+
+let key = "";
+let askForKey = async () => "";
+
+/** Tell how to get the server's key from the person, where the server asks for one. */
+export function onKeyWanted(ask) {
+  askForKey = ask;
+}
+
+/** fetch that throws the server's own words. */
+export async function ask(path, options = {}) {
+  const headers = { ...options.headers, ...(key ? { Authorization: `Bearer ${key}` } : {}) };
+  let response;
+  try {
+    response = await fetch(path, { ...options, headers });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Error("The server does not answer. Is it still running?");
+  }
+  if (response.status === 401) {
+    key = await askForKey(Boolean(key));
+    if (key) return ask(path, options);
+  }
+  if (!response.ok) {
+    const problem = await response.json().catch(() => ({}));
+    throw new Error(problem.detail || problem.title || `The server answered ${response.status}.`);
+  }
+  return response;
+}
+
+let facts = null;
+
+/** {keypoints, typical, typical_error}: what the model says of itself. */
+export async function modelFacts() {
+  facts ??= ask("/v1/model").then((response) => response.json());
+  facts.catch(() => {
+    facts = null; // asked again next time
+  });
+  return facts;
+}
+
+/** The faces of a photo, found by the server: {box, score, points, expected_error, measures}. */
+export async function facesByServer(file, measures, signal) {
+  const form = new FormData();
+  form.append("image", file, file.name || "photo.png");
+  const response = await ask(`/v1/faces${measures ? "?measures" : ""}`, { method: "POST", body: form, signal });
+  return (await response.json()).faces;
+}
+
+/** Points and expected errors, px of the crops, of crops (each Uint8Array of 96 x 96), by the server. */
+export async function lookByServer(crops) {
+  const headers = { "Content-Type": "application/x-npy" };
+  const response = await ask("/v1/points", { method: "POST", body: npy(crops), headers });
+  const answer = await response.json();
+  return { points: answer.points, errors: answer.expected_error };
+}
+
+/** The crops as a file of NumPy: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
+function npy(crops) {
+  const words = `{'descr': '|u1', 'fortran_order': False, 'shape': (${crops.length}, ${SIZE}, ${SIZE}), }`;
+  const padded = `${words.padEnd(117)}\n`; // with the 10 bytes before it a multiple of 64
+  const head = new Uint8Array([0x93, ...new TextEncoder().encode("NUMPY"), 1, 0, padded.length, 0]);
+  return new Blob([head, padded, ...crops]);
+}
+
+let session = null;
+
+/** The same as lookByServer, here: nothing leaves the browser. */
+export async function lookHere(crops) {
+  session ??= begin();
+  session.catch(() => {
+    session = null;
+  });
+  const { ort, network } = await session;
+  const { keypoints, typical_error } = await modelFacts();
+  const n = crops.length;
+  const pixels = new Uint8Array(n * SIZE * SIZE);
+  crops.forEach((crop, i) => pixels.set(crop, i * SIZE * SIZE));
+  const feeds = {
+    faces: new ort.Tensor("uint8", pixels, [n, SIZE, SIZE]),
+    source: new ort.Tensor("int64", new BigInt64Array(n), [n]),
+  };
+  const answer = await network.run(feeds);
+  const k = keypoints.length;
+  const at = answer.points.data;
+  const error = answer.expected_error?.data;
+  return {
+    points: crops.map((_, i) => keypoints.map((_, j) => [at[2 * (i * k + j)], at[2 * (i * k + j) + 1]])),
+    errors: crops.map((_, i) => (error ? [...error.slice(i * k, (i + 1) * k)] : typical_error[0])),
+  };
+}
+
+async function begin() {
+  const ort = await import("./runtime/ort.wasm.min.mjs");
+  ort.env.wasm.wasmPaths = new URL("./runtime/", import.meta.url).href;
+  ort.env.wasm.numThreads = 1; // a network this small gains little from a second
+  const content = await (await ask("/v1/model.onnx")).arrayBuffer();
+  const network = await ort.InferenceSession.create(new Uint8Array(content), { executionProviders: ["wasm"] });
+  return { ort, network };
+}
