@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,7 @@ def backgrounds(photos: LabeledPhotos, each: int = 8) -> NDArray[np.uint8]:
     rng, made = np.random.default_rng(0), []
     places = photos.on_photo(photos.faces.points)
     for path in dict.fromkeys(photos.photo):
-        gray = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        gray = np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), np.uint8)
         mine = np.concatenate([places[i][photos.faces.observed[i]] for i, p in enumerate(photos.photo) if p == path])
         for _ in range(each):
             side = int(rng.uniform(32, min(gray.shape) / 2))
@@ -156,7 +157,7 @@ def framing(detector: Detector, photos: LabeledPhotos, draws: int = 8) -> dict[s
             # a face that is 1.3 times as large fills a region 1.3 times smaller
             loose = Regions(
                 moved,
-                neat.side / np.exp(rng.uniform(*np.log(SCALES), n)),
+                neat.side / np.exp(rng.uniform(math.log(SCALES[0]), math.log(SCALES[1]), n)),
                 neat.roll + np.radians(rng.uniform(-ROLL, ROLL, n)),
             )
             first = detector.refine(gray, loose, views=1)

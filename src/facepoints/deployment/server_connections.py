@@ -25,7 +25,8 @@ def patient_for(seconds: float) -> type[Protocol]:
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
             if self.cycle is not None and not self.cycle.response_complete:
-                self._head = _ended(self._head)
+                _end(self._head)
+                self._head = None
 
         def on_response_complete(self) -> None:
             super().on_response_complete()
@@ -38,19 +39,22 @@ def patient_for(seconds: float) -> type[Protocol]:
 
         def resume_writing(self) -> None:
             super().resume_writing()
-            self._unread = _ended(self._unread)
+            _end(self._unread)
+            self._unread = None
 
         def connection_lost(self, exc: Exception | None) -> None:
-            self._head, self._unread = _ended(self._head), _ended(self._unread)
+            _end(self._head)
+            _end(self._unread)
+            self._head = self._unread = None
             super().connection_lost(exc)
 
         def _await_head(self) -> None:
-            self._head = _ended(self._head)
+            _end(self._head)
             self._head = self.loop.call_later(seconds, self.transport.abort)
 
     return Patient
 
 
-def _ended(timer: TimerHandle | None) -> None:
+def _end(timer: TimerHandle | None) -> None:
     if timer is not None:
         timer.cancel()

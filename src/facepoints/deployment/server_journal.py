@@ -36,18 +36,24 @@ class Metrics:
     def __init__(self, inside: Callable[[], float]) -> None:
         """inside: how many requests are under way."""
         self.registry = CollectorRegistry()
-        own = {"registry": self.registry}
+        own = self.registry
         by = ("method", "route", "status")
-        self.requests = Counter("facepoints_requests", "Requests that were answered", by, **own)
+        self.requests = Counter("facepoints_requests", "Requests that were answered", by, registry=own)
         self.seconds = Histogram(
-            "facepoints_request_seconds", "From a request's head to its last byte", ("route",), buckets=_SECONDS, **own
+            "facepoints_request_seconds",
+            "From a request's head to its last byte",
+            ("route",),
+            buckets=_SECONDS,
+            registry=own,
         )
-        self.faces = Counter("facepoints_faces", "Faces and crops whose points were given", **own)
+        self.faces = Counter("facepoints_faces", "Faces and crops whose points were given", registry=own)
         self.refusals = Counter(
-            "facepoints_refusals", "Requests that were refused, by kind of problem", ("kind",), **own
+            "facepoints_refusals", "Requests that were refused, by kind of problem", ("kind",), registry=own
         )
-        Gauge("facepoints_requests_inside", "Requests that arrive, wait or are at work", **own).set_function(inside)
-        ProcessCollector(**own)
+        Gauge("facepoints_requests_inside", "Requests that arrive, wait or are at work", registry=own).set_function(
+            inside
+        )
+        ProcessCollector(registry=own)
 
 
 class Journal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable
 from pathlib import PurePosixPath
 from tokenize import TokenError
 from typing import Any, NoReturn, TypeVar
@@ -96,7 +96,7 @@ def crops_of(content: bytes, is_json: bool) -> NDArray[np.uint8]:
     return _of_json(content) if is_json else _of_npy(content)
 
 
-async def _arriving(request: Request, limits: Limits, place: Place) -> AsyncIterator[bytes]:
+async def _arriving(request: Request, limits: Limits, place: Place) -> AsyncGenerator[bytes, None]:
     """The body as it comes, until it is too much."""
     most = limits.upload + _WRAPPING
     length = request.headers.get("content-length", "")

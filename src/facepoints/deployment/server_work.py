@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from time import perf_counter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
@@ -83,7 +83,8 @@ class Work:
         work = asyncio.wrap_future(self._pool.submit(self._timed, lambda: task(lambda: not ended.is_set())))
         left = asyncio.ensure_future(_leaving(receive))
         try:
-            await asyncio.wait({work, left}, timeout=self.limits.seconds, return_when=asyncio.FIRST_COMPLETED)
+            both: set[asyncio.Future[Any]] = {work, left}
+            await asyncio.wait(both, timeout=self.limits.seconds, return_when=asyncio.FIRST_COMPLETED)
             if work.done():
                 return work.result()
         finally:

@@ -123,8 +123,8 @@ flagship = cnn_masked.but(
     shift=6.0,
     shear=8.0,
     loose=0.15,  # as a face finder frames faces
-    epochs=230,
-    squared_epochs=40,
+    epochs=125,
+    squared_epochs=25,
     ema=0.999,
     expected_error=True,
 )
