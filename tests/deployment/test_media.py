@@ -191,7 +191,7 @@ def test_a_camera_runs_until_ctrl_c_and_says_that_there_is_no_window(
     assert not media.stopped  # that is how a camera ends
     assert [row["file"] for row in table(tmp_path / "out")] == ["camera 0"] * 6
     monkeypatch.undo()
-    assert frames_of(tmp_path / "out" / "camera-0.mp4") >= 5
+    assert frames_of(tmp_path / "out" / "camera-0.mp4") >= 2  # at an even pace, whenever the six came
 
 
 def test_a_camera_shows_what_it_sees_where_there_is_a_screen(
