@@ -85,9 +85,7 @@ def photos_into(
             results.add(each.path.as_posix(), faces)
             tally.count(len(faces))
             if faces:
-                write_picture(
-                    out / each.picture, annotate(photo.bgr, faces, names=detector.keypoints if names else None)
-                )
+                _draw(out / each.picture, photo, faces, detector, names)
                 tally.pictures += 1
         progress(done, len(inputs))
     return tally
@@ -114,9 +112,7 @@ def predict_crops(
                 face = _whole(photo, detector)
                 results.add(each.path.as_posix(), [face])
                 tally.count(1)
-                write_picture(
-                    out / each.picture, annotate(photo.bgr, [face], names=detector.keypoints if names else None)
-                )
+                _draw(out / each.picture, photo, [face], detector, names)
                 tally.pictures += 1
             progress(done, total)
         for done, table in enumerate(tables, start=len(inputs) + 1):
