@@ -46,7 +46,7 @@ def main() -> None:
     caps = {name: int(epochs) for name, _, epochs in (cap.partition("=") for cap in args.cap)}
     data = load_training(args.data)
     rows = split_groups(data, FRACTION, SEED)
-    book = [name for name in BOOK if name not in ("demo", "flagship")]
+    book = [name for name in BOOK if name not in ("demo", "flagship", "flagship-ensemble")]
     judged = data.take(rows.validation)
     measured = kept(args.out / "recipes.json", fingerprint(judged))
     console = Console()

@@ -27,7 +27,7 @@ WORDS = {
     "keypoints": FIFTEEN.names,
     "typical": [[[0, 0]] * 15] * 2,
     "typical_error": [[1] * 15] * 2,
-    "label_offset": [[0, 0]] * 2,
+    "label_offset": [[[0, 0]]] * 2,
 }
 
 

@@ -492,13 +492,14 @@ def test_a_source_s_constant_offset_is_found(
     """Mirrored faces betray it: what a source adds stays on its side of the image, what a face has changes sides."""
     points = few_faces.points.copy()
     points[few_faces.source == 1, :, 0] += 4 - SOURCE_B_OFFSET[0]  # drawn faces have some already
-    epochs = 10 if learned else 1
+    epochs = 25 if learned else 1
     recipe = tiny.but(label_offset=learned, epochs=epochs, batch_size=4, schedule="constant", ema=0.0, rotation=0.0)
     fit(recipe, replace(few_faces, points=points), tmp_path, rows=plain_split)
     offset = load_tree(tmp_path / "last.safetensors")["state_dict"]["model.label_offset"]
     if learned:
-        assert abs(float(offset[1, 0]) - 4) < 1
-        assert abs(float(offset[0, 0])) < 1
+        labeled = few_faces.observed[few_faces.source == 1].any(axis=0)
+        assert abs(float(offset[1, labeled, 0].mean()) - 4) < 1
+        assert abs(float(offset[0, :, 0].mean())) < 1
     else:
         assert not offset.any()
 

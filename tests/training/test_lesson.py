@@ -43,13 +43,13 @@ def test_the_lesson_is_moved_as_labels_are(few_faces: LabeledFaces) -> None:
     batch = Batch(to_images(torch.from_numpy(np.array(few_faces.faces))), points, observed, source)
     # the labels themselves are taught, as either source's
     lesson = Lesson(points.repeat(1, 2, 1), torch.ones(30, dtype=torch.bool))
-    offset = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    offset = torch.randn(2, 15, 2, generator=torch.Generator().manual_seed(0))
     both = lesson.beside(batch, torch.arange(60), offset)
     torch.testing.assert_close(both.points[:, 15:30], points - offset[0])
     torch.testing.assert_close(both.points[:, 30:], points - offset[1])
     matrix = torch.tensor([[-1.0, 0, 95], [0, 1, 0]]).expand(60, 2, 3)
     mirrored = torch.ones(60, dtype=torch.bool)
-    plain = lesson.beside(batch, torch.arange(60), torch.zeros(2, 2))
+    plain = lesson.beside(batch, torch.arange(60), torch.zeros(2, 15, 2))
     moved = move(plain, matrix, mirrored, Lesson.beside_set(few_faces.keypoints))
     alone = move(batch, matrix, mirrored, few_faces.keypoints)
     for part in (slice(0, 15), slice(15, 30), slice(30, 45)):

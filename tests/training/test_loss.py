@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
 
-from facepoints.training.loss import HUBER_LIMIT, point_loss
+from facepoints.training.loss import HUBER_LIMIT, map_loss, point_loss
 
 KINDS = ("squared", "huber", "absolute")
 
@@ -82,3 +84,21 @@ def test_right_points_and_absent_points_cost_nothing(batch: tuple[Tensor, Tensor
     loss, gradient = loss_and_gradient(predicted, given, torch.zeros_like(observed), kind)
     assert loss == 0
     assert not gradient.any()
+
+
+def test_a_map_with_its_spot_at_the_point_loses_least() -> None:
+    points = torch.tensor([[[40.0, 20.0], [60.0, 70.0]]])
+    line = torch.arange(24) * 4 + 1.5
+    at = -((line.view(1, 1, 1, -1) - points[..., :1].unsqueeze(3)) ** 2).expand(-1, -1, 24, -1)
+    at = at - (line.view(1, 1, -1, 1) - points[..., 1:].unsqueeze(3)) ** 2
+    right = (at / 32).flatten(2)  # a Gaussian of one cell, 4 pixels
+    observed = torch.tensor([[True, True]])
+    least = float(map_loss(right, points, observed))
+    assert least == pytest.approx(math.log(2 * math.pi * math.e), rel=0.01)  # the entropy of such a Gaussian
+    for other in (right.roll(1, 2), 2 * right, torch.zeros_like(right), right.flip(1)):
+        assert float(map_loss(other, points, observed)) > least + 0.05
+    first = torch.tensor([[True, False]])
+    wrong = torch.stack([right[:, 0], torch.full_like(right[:, 1], 7.0)], dim=1)
+    assert float(map_loss(wrong, points, first)) == pytest.approx(
+        float(map_loss(right[:, :1], points[:, :1], observed[:, :1]))
+    )

@@ -104,6 +104,24 @@ def split_groups(data: LabeledFaces, fraction: float, seed: int) -> Split:
     return _sides(validation)
 
 
+def deal_folds(data: LabeledFaces, folds: int, seed: int) -> NDArray[np.int64]:
+    """The fold of each row, int (n,): whole groups of alike faces, each fold with its share of each source."""
+    group = group_alike(data.faces)
+    groups = np.unique(group)
+    if len(groups) < folds:
+        raise BadChoice(f"{len(data)} faces make {len(groups)} groups of alike ones, too few for {folds} folds")
+    fold = np.full(len(data), -1)
+    sources = int(data.source.max()) + 1
+    filled = np.zeros((folds, sources))
+    for g in np.random.default_rng(seed).permutation(groups):
+        members = np.flatnonzero(group == g)
+        counts = np.bincount(data.source[members], minlength=sources)
+        emptiest = int(np.argmin(filled @ counts))
+        fold[members] = emptiest
+        filled[emptiest] += counts
+    return fold
+
+
 def split_last(data: LabeledFaces, fraction: float) -> Split:
     """The last rows are for validation, as in Keras' `validation_split`. Twins leak across; that is its nature."""
     _check(len(data), fraction)

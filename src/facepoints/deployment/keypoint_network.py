@@ -44,7 +44,7 @@ class Facts:
     typical_error: NDArray[np.float32]
     """(sources, k): RMSE of a coordinate on validation rows, px of the face"""
     label_offset: NDArray[np.float32]
-    """(sources, 2): what each source adds to every point, px; a mirror must not turn it"""
+    """(sources, k, 2): what each source adds to each point, px; a mirror must not turn it"""
     words: Mapping[str, Any]
     """all of the JSON: recipe, network, score, license, data, precision"""
 
@@ -59,7 +59,7 @@ class KeypointNetwork:
         self.name = name
         self.threads = threads
         self._content = content
-        self._session = _session(content, name, threads)
+        self._session = session_of(content, name, threads)
         self.facts = _facts(self._session, name)
         self._outputs = [output.name for output in self._session.get_outputs()]
 
@@ -107,7 +107,7 @@ class KeypointNetwork:
 
     def mirrored_too(self, crops: NDArray[np.uint8], source: ArrayLike = 0) -> NDArray[np.float32]:
         """Points (n, k, 2), px, averaged with those of the mirrored crops: a little better, twice the time."""
-        offset = self.facts.label_offset[_sources(source, len(crops))][:, None]
+        offset = self.facts.label_offset[_sources(source, len(crops))]
         again = (self.points(np.ascontiguousarray(crops[:, :, ::-1]), source) - offset)[:, self.facts.keypoints.mirror]
         again[..., 0] = FACE_SIZE - 1 - again[..., 0]
         return ((self.points(crops, source) + again + offset) / 2).astype(np.float32)
@@ -122,7 +122,8 @@ def _sources(source: ArrayLike, n: int) -> NDArray[np.int64]:
     return np.broadcast_to(given, n).astype(np.int64)
 
 
-def _session(content: bytes, name: str, threads: int | None) -> onnxruntime.InferenceSession:
+def session_of(content: bytes, name: str, threads: int | None) -> onnxruntime.InferenceSession:
+    """A file's content, ready to run; raises BadRun. threads None: as many as there are cores, at most 4."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or min(_THREADS, _cores())
     options.log_severity_level = 3  # errors: the rest is for people who write ONNX Runtime
@@ -151,7 +152,9 @@ def _facts(session: onnxruntime.InferenceSession, name: str) -> Facts:
         shape = (len(SOURCES), len(keypoints))
         typical = np.array(words["typical"], np.float32).reshape(*shape, 2)
         error = np.array(words["typical_error"], np.float32).reshape(shape)
-        offset = np.array(words["label_offset"], np.float32).reshape(len(SOURCES), 2)
+        # files of older versions have one offset for all points of a source
+        told = np.array(words["label_offset"], np.float32).reshape(len(SOURCES), -1, 2)
+        offset = np.broadcast_to(told, (*shape, 2))
         return Facts(keypoints, typical, error, offset, words)
     except BadRun:
         raise

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from facepoints.data.faces import LabeledFaces
-from facepoints.data.split import Split, group_alike
+from facepoints.data.split import Split, deal_folds, group_alike
 from facepoints.errors import AlreadyTrained, BadChoice, BadRun
 from facepoints.keypoints import FACE_SIZE
 from facepoints.models.checkpoint import load_model
@@ -69,7 +69,7 @@ def expect_points(
     With `resume` finished networks are used again and a stopped one goes on, as long as they belong to these faces,
     labels and this seed; others are trained anew.
     """
-    fold = deal_folds(data, seed)
+    fold = audit_folds(data, seed)
     recipe = fold_recipe(data, seed)
     points = np.zeros((len(data), len(data.keypoints), 2), np.float32)
     spread = np.zeros(points.shape[:2], np.float32)
@@ -116,27 +116,17 @@ def fold_recipe(data: LabeledFaces, seed: int) -> Recipe:
     )
 
 
-def deal_folds(data: LabeledFaces, seed: int) -> NDArray[np.int64]:
-    """The fold of each row, int (n,): whole groups of alike faces, each fold with its share of each source."""
-    group = group_alike(data.faces)
-    if len(data) < FEWEST or len(np.unique(group)) < FOLDS:
+def audit_folds(data: LabeledFaces, seed: int) -> NDArray[np.int64]:
+    """The fold of each row, int (n,); raises BadChoice for fewer faces than an audit can learn from."""
+    if len(data) < FEWEST or len(np.unique(group_alike(data.faces))) < FOLDS:
         raise BadChoice(f"{len(data)} faces are too few to audit; give at least {FEWEST}, not all of one picture")
-    fold = np.full(len(data), -1)
-    sources = int(data.source.max()) + 1
-    filled = np.zeros((FOLDS, sources))
-    for g in np.random.default_rng(seed).permutation(np.unique(group)):
-        members = np.flatnonzero(group == g)
-        counts = np.bincount(data.source[members], minlength=sources)
-        emptiest = int(np.argmin(filled @ counts))
-        fold[members] = emptiest
-        filled[emptiest] += counts
-    return fold
+    return deal_folds(data, FOLDS, seed)
 
 
 def ask(model: Model, data: LabeledFaces) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Mean (n, k, 2) and spread (n, k), both px, of the model's answers to several views of each face."""
     views = [v for v in _VIEWS if not (v[2] and data.keypoints.lone_sides())]
-    offset = model.label_offset.detach().numpy()[data.source][:, None]
+    offset = model.label_offset.detach().numpy()[data.source]
     answers = np.stack([_answer(model, data, view) for view in views])
     mean = answers.mean(axis=0)
     spread = np.sqrt(np.square(answers - mean).sum(axis=3).mean(axis=0))
@@ -149,7 +139,7 @@ def _answer(model: Model, data: LabeledFaces, view: tuple[float, float, bool]) -
     size = (FACE_SIZE, FACE_SIZE)
     views = [cv2.warpAffine(np.asarray(f), matrix, size, borderMode=cv2.BORDER_REPLICATE) for f in data.faces]
     seen = np.stack(views).astype(np.uint8, copy=False)
-    points = model.predict(seen, data.source) - model.label_offset.detach().numpy()[data.source][:, None]
+    points = model.predict(seen, data.source) - model.label_offset.detach().numpy()[data.source]
     if view[2]:
         points = points[:, data.keypoints.mirror]
     back: NDArray[np.float64] = (points - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from facepoints.keypoints import FACE_SIZE, SOURCES
-from facepoints.models.point_maps import PointMaps, Seen
+from facepoints.models.point_maps import AllAnswers, Seen
 
 LEAST, LARGEST = 0.1, FACE_SIZE / 2
 """No label is exact to a tenth of a pixel, and no guess is worse than half a face."""
@@ -26,7 +26,7 @@ class ExpectedError(nn.Module):
 
     calibration: Tensor
 
-    def __init__(self, network: PointMaps) -> None:
+    def __init__(self, network: AllAnswers) -> None:
         super().__init__()
         self.keypoints = network.keypoints
         answers = len(SOURCES) * network.keypoints

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from facepoints.errors import BadChoice
 from facepoints.keypoints import FACE_SIZE, SOURCES, KeypointSet
 from facepoints.models.expected_error import ExpectedError
-from facepoints.models.networks import Size, build
-from facepoints.models.point_maps import PointMaps
+from facepoints.models.networks import WITH_MAPS, Size, build
+from facepoints.models.point_maps import AllAnswers
 
 BATCH = 256
 """Faces that are predicted at a time: large enough to be fast, small enough for any memory."""
@@ -23,10 +23,12 @@ BATCH = 256
 class Model(nn.Module):
     """Faces in, points out, in the way that a source labels.
 
-    The network answers in a frame without the sources' habits; `label_offset` (sources, 2), pixels, is what each
-    source adds to every point (zero unless the recipe learns it). Geometry (flips, rotations) is done in the
-    network's frame, labels are compared after the offset is put back. With `expected_error` in its recipe it also
-    says how far off each point may be; that head learns after the points (training/expected_error.py).
+    The network answers in a frame without the sources' habits; `label_offset` (sources, k, 2), pixels, is what
+    each source adds to each point (zero unless the recipe learns it): who labels may do so a little to the right,
+    left and right brows alike, and a mirrored face would carry that to the wrong side. Geometry (flips, rotations)
+    is done in the network's frame, labels are compared after the offset is put back. With `expected_error` in its
+    recipe it also says how far off each point may be; that head learns after the points
+    (training/expected_error.py).
     """
 
     label_offset: Tensor
@@ -42,10 +44,10 @@ class Model(nn.Module):
         self.network = build(network, len(keypoints), size)
         self.expected_error: ExpectedError | None = None
         if self.recipe.get("expected_error"):
-            if not isinstance(self.network, PointMaps):
-                raise BadChoice(f"expected_error needs a network with maps (point-maps, broad-maps), not '{network}'")
+            if not isinstance(self.network, AllAnswers):
+                raise BadChoice(f"expected_error needs a network with maps ({', '.join(WITH_MAPS)}), not '{network}'")
             self.expected_error = ExpectedError(self.network)
-        self.label_offset = nn.Parameter(torch.zeros(len(SOURCES), 2))
+        self.label_offset = nn.Parameter(torch.zeros(len(SOURCES), len(keypoints), 2))
         self.register_buffer("typical", torch.full((len(SOURCES), len(keypoints), 2), (FACE_SIZE - 1) / 2))
 
     def learn_typical(
@@ -70,7 +72,7 @@ class Model(nn.Module):
                     typical[s, k] = points[rows, k].mean(axis=0, dtype=np.float64)
         self.all_keypoints = all_keypoints
         self.typical = torch.from_numpy(typical)
-        if isinstance(self.network, PointMaps):
+        if isinstance(self.network, AllAnswers):
             columns = [all_keypoints.index(name) for name in self.keypoints.names]
             heard = [(observed & (source == s)[:, None]).any(axis=0)[columns] for s in range(len(SOURCES))]
             self.network.hear(torch.from_numpy(np.stack(heard)))
@@ -82,21 +84,21 @@ class Model(nn.Module):
 
     def forward(self, images: Tensor, source: Tensor) -> Tensor:
         """Points (n, k, 2), pixels, as the source would label them; images (n, 1, 96, 96), 0 to 1; source (n,)."""
-        return self.without_offset(images, source) + self.label_offset[source].unsqueeze(1)
+        return self.without_offset(images, source) + self.label_offset[source]
 
     def answer(self, images: Tensor, source: Tensor) -> tuple[Tensor, Tensor | None]:
         """Points as forward gives them and, where the model has learned them, their expected errors (n, k), pixels."""
         if self.expected_error is None:
             return self(images, source), None
-        network = cast("PointMaps", self.network)
+        network = cast("AllAnswers", self.network)
         seen = network.look(images)
-        points = network.asked(seen.points, source) + self.label_offset[source].unsqueeze(1)
+        points = network.asked(seen.points, source) + self.label_offset[source]
         return points, network.asked(self.expected_error(seen).unsqueeze(2), source).squeeze(2)
 
     def mirrored_too(self, images: Tensor, source: Tensor) -> tuple[Tensor, Tensor | None]:
         """Like answer, averaged with what the network says of the mirrored faces."""
         swap = torch.from_numpy(self.keypoints.mirror).to(images.device)
-        offset = self.label_offset[source].unsqueeze(1)
+        offset = self.label_offset[source]
         points, error = self.answer(images, source)
         again, error_again = self.answer(images.flip(3), source)
         again = (again - offset)[:, swap]

@@ -7,14 +7,15 @@ points, float (n, k, 2) in pixels. Most do not tell the sources apart and say so
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from facepoints.errors import unknown
+from facepoints.errors import BadChoice, unknown
 from facepoints.keypoints import FACE_SIZE
-from facepoints.models.point_maps import PointMaps
+from facepoints.models.committee import Committee
+from facepoints.models.point_maps import AllAnswers, PointMaps
 
 _MIDDLE = (FACE_SIZE - 1) / 2
 
@@ -27,6 +28,8 @@ class Size:
     kernel: int = 3
     dense_units: int = 512
     dropout: float = 0.0
+    members: tuple[str, ...] = ()
+    """the networks of a committee; empty: one network alone"""
 
 
 class Same(nn.Conv2d):
@@ -164,6 +167,9 @@ def broad_maps(size: Size, keypoints: int) -> nn.Module:
     return PointMaps((max(1, w // 2), w, 5 * w // 2, 5 * w), keypoints, size.dropout)
 
 
+WITH_MAPS = ("point-maps", "broad-maps")
+"""The networks that answer for all sources at once, and so can teach, sit in a committee, and expect errors."""
+
 NETWORKS: dict[str, Callable[[Size, int], nn.Module]] = {
     "dense": dense,
     "plain": plain,
@@ -177,10 +183,20 @@ NETWORKS: dict[str, Callable[[Size, int], nn.Module]] = {
 
 
 def build(name: str, keypoints: int, size: Size) -> nn.Module:
-    """The named network for k keypoints, with fresh weights from torch's global random state."""
+    """The named network for k keypoints, with fresh weights from torch's global random state; or a committee."""
+    if size.members:
+        return _committee(size, keypoints)
     if name not in NETWORKS:
         raise unknown("network", name, NETWORKS)
     return NETWORKS[name](size, keypoints)
+
+
+def _committee(size: Size, keypoints: int) -> Committee:
+    built = [build(name, keypoints, replace(size, members=())) for name in size.members]
+    seeing = [network for network in built if isinstance(network, AllAnswers)]
+    if len(seeing) < len(built):
+        raise BadChoice(f"members: each needs maps ({', '.join(WITH_MAPS)}), not {', '.join(size.members)}")
+    return Committee(seeing)
 
 
 def _conv(before: int, after: int, kernel: int, stride: int = 1) -> nn.Conv2d:

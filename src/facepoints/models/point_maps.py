@@ -30,6 +30,8 @@ class Seen(NamedTuple):
     """(n, answers), 0 to 1: the largest share that one cell has"""
     deep: Tensor
     """(n, channels): the coarsest features, averaged over the face"""
+    maps: Tensor
+    """(n, answers, CELLS²): the maps, row by row, whose softmax weighs the places"""
 
 
 class Residual(nn.Module):
@@ -49,20 +51,47 @@ class Residual(nn.Module):
         return F.relu(self.body(x) + x, inplace=True)
 
 
-class PointMaps(nn.Module):
-    """A map per point and source; the source of each image says which of the answers is given.
+class AllAnswers(nn.Module):
+    """Networks that see what each source would say; the source of each image tells which of it is given."""
 
-    `widths` are the channels at 48, 24, 12 and 6 pixels.
-    """
-
-    line: Tensor
     answering: Tensor
 
-    def __init__(self, widths: tuple[int, int, int, int], keypoints: int, dropout: float) -> None:
+    def __init__(self, keypoints: int, deep_channels: int) -> None:
         super().__init__()
-        w1, w2, w3, w4 = widths
         self.keypoints = keypoints
-        self.deep_channels = w4
+        self.deep_channels = deep_channels
+        self.register_buffer("answering", torch.arange(len(SOURCES) * keypoints).view(len(SOURCES), keypoints))
+
+    def hear(self, labeled: Tensor) -> None:
+        """Let source A answer for the points that source B never labels, and the other way round.
+
+        labeled bool (sources, k): did training rows of this source have this point? A head that never heard of a
+        point would answer noise when somebody asks for it.
+        """
+        for source in range(len(SOURCES)):
+            deaf = ~labeled[source] & labeled[1 - source]
+            self.answering[source, deaf] = (1 - source) * self.keypoints + torch.nonzero(deaf).flatten()
+
+    def look(self, images: Tensor) -> Seen:
+        """All that there is to see in images (n, 1, 96, 96), 0 to 1."""
+        raise NotImplementedError
+
+    def asked(self, answers: Tensor, source: Tensor) -> Tensor:
+        """Of all answers (n, sources * k, c) those that the sources (n,) give: (n, k, c)."""
+        return answers.gather(1, self.answering[source].unsqueeze(2).expand(-1, -1, answers.shape[2]))
+
+    def forward(self, images: Tensor, source: Tensor) -> Tensor:
+        return self.asked(self.look(images).points, source)
+
+
+class PointMaps(AllAnswers):
+    """A map per point and source. `widths` are the channels at 48, 24, 12 and 6 pixels."""
+
+    line: Tensor
+
+    def __init__(self, widths: tuple[int, int, int, int], keypoints: int, dropout: float) -> None:
+        w1, w2, w3, w4 = widths
+        super().__init__(keypoints, deep_channels=w4)
         answers = len(SOURCES) * keypoints
         self.stem = nn.Sequential(nn.Conv2d(1, w1, 5, stride=2, padding=2), nn.ReLU(inplace=True))
         self.at24 = nn.Sequential(_normed(w1, w2, stride=2), Residual(w2))
@@ -82,20 +111,8 @@ class PointMaps(nn.Module):
             nn.init.zeros_(start)  # the maps alone decide at first
         cell = FACE_SIZE / CELLS
         self.register_buffer("line", torch.arange(CELLS) * cell + (cell - 1) / 2, persistent=False)
-        self.register_buffer("answering", torch.arange(answers).view(len(SOURCES), keypoints))
-
-    def hear(self, labeled: Tensor) -> None:
-        """Let source A answer for the points that source B never labels, and the other way round.
-
-        labeled bool (sources, k): did training rows of this source have this point? A head that never heard of a
-        point would answer noise when somebody asks for it.
-        """
-        for source in range(len(SOURCES)):
-            deaf = ~labeled[source] & labeled[1 - source]
-            self.answering[source, deaf] = (1 - source) * self.keypoints + torch.nonzero(deaf).flatten()
 
     def look(self, images: Tensor) -> Seen:
-        """All that there is to see in images (n, 1, 96, 96), 0 to 1."""
         quarter = self.at24(self.stem(images))
         eighth = self.at12(quarter)
         deep = self.at6(eighth)
@@ -108,14 +125,7 @@ class PointMaps(nn.Module):
         square = (across * self.line.square()).sum(2) + (down * self.line.square()).sum(2)
         spread = (square - middle.square().sum(2)).clamp_min(1e-6).sqrt()
         offset = self.offset(deep).view(images.shape[0], -1, 2).float()
-        return Seen(middle + offset, spread, weight.flatten(2).amax(2), deep.float().mean((2, 3)))
-
-    def asked(self, answers: Tensor, source: Tensor) -> Tensor:
-        """Of all answers (n, sources * k, c) those that the sources (n,) give: (n, k, c)."""
-        return answers.gather(1, self.answering[source].unsqueeze(2).expand(-1, -1, answers.shape[2]))
-
-    def forward(self, images: Tensor, source: Tensor) -> Tensor:
-        return self.asked(self.look(images).points, source)
+        return Seen(middle + offset, spread, weight.flatten(2).amax(2), deep.float().mean((2, 3)), maps)
 
 
 def _normed(before: int, after: int, stride: int) -> nn.Sequential:

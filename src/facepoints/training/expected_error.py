@@ -13,7 +13,7 @@ from torch import Tensor
 from facepoints.data.faces import LabeledFaces
 from facepoints.keypoints import SOURCES
 from facepoints.models.model import Model
-from facepoints.models.point_maps import PointMaps, Seen
+from facepoints.models.point_maps import AllAnswers, Seen
 from facepoints.training.augmentation import Batch, augment, to_images
 from facepoints.training.fitting import Batches
 from facepoints.training.non_faces import non_faces
@@ -59,7 +59,7 @@ def learn_expected_error(
                 continue  # nothing to normalize by
             batch = Batch(
                 to_images(faces[rows]),
-                points[rows] - model.label_offset[source[rows]].unsqueeze(1).detach(),
+                points[rows] - model.label_offset[source[rows]].detach(),
                 observed[rows],
                 source[rows],
             )
@@ -130,8 +130,8 @@ def _look(model: Model, images: Tensor, source: Tensor) -> tuple[Seen, Tensor]:
     return seen, _network(model).asked(seen.points, source)
 
 
-def _network(model: Model) -> PointMaps:
-    return cast("PointMaps", model.network)
+def _network(model: Model) -> AllAnswers:
+    return cast("AllAnswers", model.network)
 
 
 def _slices(sizes: list[int], total: int) -> list[slice]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +26,14 @@ from facepoints.data.suspects import without_suspects
 from facepoints.errors import AlreadyTrained, BadChoice
 from facepoints.models.checkpoint import load_model, save_model
 from facepoints.models.model import Model
-from facepoints.models.networks import Size
-from facepoints.models.point_maps import PointMaps
+from facepoints.models.networks import WITH_MAPS, Size
+from facepoints.models.point_maps import AllAnswers
 from facepoints.scoring import Scores, score
+from facepoints.training.committee import check_kinds, train_committee
 from facepoints.training.expected_error import learn_expected_error
 from facepoints.training.fitting import Fitting
 from facepoints.training.lesson import prepare_lesson
+from facepoints.training.memory import keep_freed_memory
 from facepoints.training.progress import TrainingProgress
 from facepoints.training.recipe import Recipe
 from facepoints.training.recipe_book import find
@@ -72,6 +76,7 @@ def fit(
     With `resume` a training that was stopped goes on after its last whole epoch, to the same end as if it had never
     stopped. Raises BadRun where the folder holds a finished, an unfinished or another training; `force` starts anew.
     """
+    keep_freed_memory()
     machine = machine or Machine()
     run = RunFolder(folder, recipe)
     chosen = data.only(recipe.keypoints)
@@ -79,25 +84,57 @@ def fit(
         alone = ", ".join(chosen.keypoints.lone_sides())
         raise BadChoice(f"flip={recipe.flip:g} needs both sides of each point, but {alone} has no partner; set flip=0")
     rows = rows or split(chosen, recipe.split, recipe.validation_fraction, recipe.seed)
-    training, validation = _trusted(chosen, rows, recipe, corrections), chosen.take(rows.validation)
+    training = _trusted(chosen, rows, recipe, corrections)
     about_rows = trained_on(data, rows, training)
     if not force:
         run.refuse_to_overwrite(about_rows, resume=resume)
 
+    another = partial(
+        fit, data=data, corrections=corrections, resume=not force, force=force, machine=machine, callbacks=callbacks
+    )
+    if recipe.folds:
+        check_kinds(recipe)
+        if force:
+            run.clear()
+        _fit_committee(run, data, rows, about_rows, another, callbacks or [])
+    else:
+        trainer = partial(_trainer, recipe, machine, [*_callbacks(recipe, run), *(callbacks or [])], loggers or [])
+        _fit_network(run, data, rows, training, about_rows, another, trainer, callbacks or [], force=force)
+    if recipe.expected_error:
+        unseen = _trusted(chosen, replace(rows, training=rows.validation), recipe, corrections)
+        _teach_expected_error(run, training, unseen, callbacks or [])
+    return finish(run, data, rows)
+
+
+def _fit_network(
+    run: RunFolder,
+    data: LabeledFaces,
+    rows: Split,
+    training: LabeledFaces,
+    about_rows: dict[str, Any],
+    another: Callable[..., Scores],
+    new_trainer: Callable[[], Trainer],
+    callbacks: list[Callback],
+    *,
+    force: bool,
+) -> None:
+    """Train one network with Lightning, after its teacher if it has one; the run's folder keeps its best epoch."""
+    recipe, chosen = run.recipe, data.only(run.recipe.keypoints)
+    validation = chosen.take(rows.validation)
     torch.manual_seed(recipe.seed)
     model = Model(recipe.network, chosen.keypoints, size_of(recipe), recipe.as_table())
     known = data.take(rows.training)
     model.learn_typical(known.points, known.observed, known.source, data.keypoints)
     lesson = None
     if recipe.teacher:
-        if not isinstance(model.network, PointMaps):
-            raise BadChoice(f"teacher: needs a network with maps (point-maps, broad-maps), not '{recipe.network}'")
-        teacher = _teacher(run, data, rows, corrections, force, machine, callbacks)
+        if not isinstance(model.network, AllAnswers):
+            raise BadChoice(f"teacher: needs a network with maps ({', '.join(WITH_MAPS)}), not '{recipe.network}'")
+        teacher = _teacher(run, data, rows, another, callbacks)
         lesson = prepare_lesson(teacher, _filled(training, recipe))
     fitting = Fitting(recipe, model, _filled(training, recipe), validation, lesson)
 
     with _quiet_lightning():
-        trainer = _trainer(recipe, machine, [*_callbacks(recipe, run), *(callbacks or [])], loggers or [])
+        trainer = new_trainer()
         if force:
             run.clear()  # not before all else has proven possible
         run.write_start(about_rows, parameters=sum(p.numel() for p in model.network.parameters()))
@@ -105,10 +142,26 @@ def fit(
             trainer.fit(fitting, ckpt_path=str(run.last) if run.last.exists() else None, weights_only=None)
         except SystemExit:  # how Lightning answers Ctrl-C
             raise KeyboardInterrupt from None
-    if recipe.expected_error:
-        unseen = _trusted(chosen, replace(rows, training=rows.validation), recipe, corrections)
-        _teach_expected_error(run, training, unseen, callbacks or [])
-    return finish(run, data, rows)
+
+
+def _fit_committee(
+    run: RunFolder,
+    data: LabeledFaces,
+    rows: Split,
+    about_rows: dict[str, Any],
+    another: Callable[..., Scores],
+    callbacks: list[Callback],
+) -> None:
+    """Train the networks of a committee, one after the other, and keep them in one model."""
+
+    def train(member: Recipe, place: Path, kept: Split) -> None:
+        _announce(f"network {place.name}", callbacks)
+        another(member, folder=place, rows=kept)
+
+    run.write_start(about_rows, parameters=0)  # not known before they are joined
+    joined = train_committee(run, data, rows, size_of(run.recipe), train)
+    run.write_start(about_rows, parameters=sum(p.numel() for p in joined.network.parameters()))
+    save_model(run.model, joined, {})
 
 
 def finish(run: RunFolder, data: LabeledFaces, rows: Split) -> Scores:
@@ -123,31 +176,17 @@ def finish(run: RunFolder, data: LabeledFaces, rows: Split) -> Scores:
 
 
 def _teacher(
-    run: RunFolder,
-    data: LabeledFaces,
-    rows: Split,
-    corrections: list[Correction] | None,
-    force: bool,
-    machine: Machine,
-    callbacks: list[Callback] | None,
+    run: RunFolder, data: LabeledFaces, rows: Split, another: Callable[..., Scores], callbacks: list[Callback]
 ) -> Model:
     """The model that teaches: a run that is there, or the recipe of that name, first trained on the same rows."""
     recipe, folder = run.recipe, Path(run.recipe.teacher)
     if not (folder / MODEL_FILE).exists():
         first, folder = find(recipe.teacher), run.folder / "teacher"
         first = first.but(drop_suspects=recipe.drop_suspects, keypoints=recipe.keypoints, seed=recipe.seed)
+        _announce(f"the teacher first, {first.name}", callbacks)
         with suppress(AlreadyTrained):
-            fit(
-                first,
-                data,
-                folder,
-                rows=rows,
-                corrections=corrections,
-                resume=not force,
-                force=force,
-                machine=machine,
-                callbacks=callbacks,
-            )
+            another(first, folder=folder, rows=rows)
+        _announce(f"now {recipe.name}", callbacks)
     pictures = read_json(folder / "run.json").get("training_pictures", [])
     leaked = len(set(picture_digests(data.faces[rows.validation])) & set(pictures))
     if leaked:
@@ -156,6 +195,12 @@ def _teacher(
             "it. Train it with the same split and seed, or give the name of a recipe"
         )
     return load_model(folder / MODEL_FILE)[0]
+
+
+def _announce(what: str, callbacks: list[Callback]) -> None:
+    for callback in callbacks:
+        if isinstance(callback, TrainingProgress):
+            callback.announce(what)
 
 
 def _teach_expected_error(

@@ -16,11 +16,12 @@ from torch.optim.swa_utils import AveragedModel
 
 from facepoints.data.faces import LabeledFaces
 from facepoints.models.model import Model
-from facepoints.models.point_maps import PointMaps
+from facepoints.models.point_maps import AllAnswers
 from facepoints.scoring import QUICK_HIT_DISTANCE, quick_scores
 from facepoints.training.augmentation import Batch, augment, to_images
 from facepoints.training.lesson import Lesson
-from facepoints.training.loss import point_loss
+from facepoints.training.loss import map_loss, point_loss
+from facepoints.training.muon import Muon, muon_groups
 from facepoints.training.recipe import Recipe
 
 LABEL_OFFSET_RATE = 0.05
@@ -130,7 +131,7 @@ class Fitting(LightningModule):
 
     def training_step(self, rows: Tensor, index: int) -> Tensor:
         source = self._source[rows]
-        offset = self.model.label_offset[source].unsqueeze(1)
+        offset = self.model.label_offset[source]
         batch = Batch(to_images(self._faces[rows]), self._points[rows] - offset, self._observed[rows], source)
         keypoints, k = self.training_rows.keypoints, len(self.training_rows.keypoints)
         if self.lesson is not None:
@@ -141,20 +142,23 @@ class Fitting(LightningModule):
             batch = augment(batch, self.recipe, keypoints, self._generator)
         last = self.current_epoch >= self.recipe.epochs - self.recipe.squared_epochs
         kind = "squared" if last else self.recipe.loss
-        if self.lesson is None:
-            predicted = self.model.without_offset(batch.images, source)
-            taught = torch.zeros((), device=self.device)
-        else:
-            network = cast("PointMaps", self.model.network)
-            answers = network.look(batch.images).points
-            predicted = network.asked(answers, source)
-            taught = point_loss(answers, batch.points[:, k:], batch.observed[:, k:], kind)
         points, observed = batch.points[:, :k], batch.observed[:, :k]
+        network, beside = self.model.network, torch.zeros((), device=self.device)
+        if isinstance(network, AllAnswers):
+            seen = network.look(batch.images)
+            predicted = network.asked(seen.points, source)
+            if self.lesson is not None:
+                taught = point_loss(seen.points, batch.points[:, k:], batch.observed[:, k:], kind)
+                beside = beside + self.recipe.teacher_weight * taught
+            if self.recipe.map_loss and not last:
+                beside = beside + self.recipe.map_loss * map_loss(network.asked(seen.maps, source), points, observed)
+        else:
+            predicted = self.model.without_offset(batch.images, source)
         loss = point_loss(predicted, points, observed, kind)
         # one kind of loss in the whole history: the one that validation has
         shown = point_loss(predicted.detach(), points, observed, self.recipe.loss) if last else loss.detach()
         self._count(predicted.detach(), points.detach(), observed, shown)
-        return loss + self.recipe.teacher_weight * taught
+        return loss + beside
 
     def _count(self, predicted: Tensor, points: Tensor, observed: Tensor, loss: Tensor) -> None:
         error = (predicted - points)[observed]
@@ -206,12 +210,15 @@ class Fitting(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         recipe = self.recipe
-        weights = [p for p in self.model.network.parameters() if p.ndim > 1]
-        rest = [p for p in self.model.network.parameters() if p.ndim <= 1]  # biases and norms: no decay
-        groups: list[dict[str, Any]] = [
-            {"params": weights, "weight_decay": recipe.weight_decay},
-            {"params": rest, "weight_decay": 0.0},
-        ]
+        if recipe.optimizer == "muon":
+            groups = muon_groups(self.model.network, recipe.learning_rate, recipe.weight_decay)
+        else:
+            weights = [p for p in self.model.network.parameters() if p.ndim > 1]
+            rest = [p for p in self.model.network.parameters() if p.ndim <= 1]  # biases and norms: no decay
+            groups = [
+                {"params": weights, "weight_decay": recipe.weight_decay},
+                {"params": rest, "weight_decay": 0.0},
+            ]
         if recipe.label_offset:
             groups.append({"params": [self.model.label_offset], "weight_decay": 0.0, "lr": LABEL_OFFSET_RATE})
         optimizer = _OPTIMIZERS[recipe.optimizer](groups, recipe.learning_rate)
@@ -223,6 +230,7 @@ class Fitting(LightningModule):
 _OPTIMIZERS: dict[str, Callable[[Any, float], torch.optim.Optimizer]] = {
     "adam": lambda groups, rate: torch.optim.Adam([{**g, "weight_decay": 0.0} for g in groups], lr=rate),
     "adamw": lambda groups, rate: torch.optim.AdamW(groups, lr=rate, fused=True),
+    "muon": lambda groups, rate: Muon(groups, lr=rate, fused=True),
     "sgd": lambda groups, rate: torch.optim.SGD(groups, lr=rate, momentum=0.9, nesterov=True),
 }
 

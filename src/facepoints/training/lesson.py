@@ -18,13 +18,14 @@ from facepoints.data.faces import LabeledFaces
 from facepoints.errors import BadChoice
 from facepoints.keypoints import SOURCES, KeypointSet
 from facepoints.models.model import Model
-from facepoints.models.point_maps import PointMaps
+from facepoints.models.networks import WITH_MAPS
+from facepoints.models.point_maps import AllAnswers
 from facepoints.training.augmentation import Batch
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """A teacher's points for n faces, in the order of a PointMaps' answers: source A's k points, then B's."""
+    """A teacher's points for n faces, in the order of AllAnswers: source A's k points, then B's."""
 
     points: Tensor
     """float (n, sources * k, 2), pixels, with the label offset of the source that would label so"""
@@ -37,8 +38,7 @@ class Lesson:
 
     def beside(self, batch: Batch, rows: Tensor, label_offset: Tensor) -> Batch:
         """The batch with the teacher's points after its own: (n, k + sources * k, 2), in the network's frame."""
-        offset = label_offset.detach().repeat_interleave(self.points.shape[1] // len(SOURCES), dim=0)
-        points = torch.cat([batch.points, self.points[rows] - offset], dim=1)
+        points = torch.cat([batch.points, self.points[rows] - label_offset.detach().flatten(0, 1)], dim=1)
         observed = torch.cat([batch.observed, self.known.expand(len(rows), -1)], dim=1)
         return batch._replace(points=points, observed=observed)
 
@@ -50,8 +50,8 @@ class Lesson:
 
 def prepare_lesson(teacher: Model, rows: LabeledFaces) -> Lesson:
     """What the teacher says of these faces, averaged with what it says of their mirror images where it can."""
-    if not isinstance(teacher.network, PointMaps):
-        raise BadChoice(f"teacher: needs a network with maps (point-maps, broad-maps), not '{teacher.network_name}'")
+    if not isinstance(teacher.network, AllAnswers):
+        raise BadChoice(f"teacher: needs a network with maps ({', '.join(WITH_MAPS)}), not '{teacher.network_name}'")
     if teacher.keypoints != rows.keypoints:
         raise BadChoice("teacher: was trained on other keypoints than this recipe; train it on the same")
     flip = not rows.keypoints.lone_sides()

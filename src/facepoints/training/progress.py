@@ -67,6 +67,10 @@ class TrainingProgress(Callback):
             of = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
             self.console.print(f"{of}: loss {module.train_metrics['loss']:.3f}{self._scores}", highlight=False)
 
+    def announce(self, what: str) -> None:
+        """One of several trainings begins."""
+        self.console.print(f"{what} ...", highlight=False, markup=False)
+
     def after_points(self, done: int, total: int) -> None:
         """The head for expected errors has passed over the rows so many times."""
         self.console.print(

@@ -54,6 +54,11 @@ class Recipe:
     dense_units: int = choose(512, "units of the fully connected layer", low=1, high=8192)
     dropout: float = choose(0.0, "share of units that are silent in a training step", low=0, high=0.95)
 
+    folds: int = choose(
+        0, "train as many networks, each without another part of the rows, that answer with their mean", low=0, high=100
+    )
+    kinds: tuple[str, ...] = choose((), "the networks that each fold trains; empty: just the recipe's")
+
     # augmentation: each face of each batch anew
     flip: float = choose(0.0, "share of faces that are mirrored", low=0, high=1)
     rotation: float = choose(0.0, "largest rotation, degrees either way", low=0, high=180)
@@ -68,20 +73,21 @@ class Recipe:
     blur: float = choose(0.0, "share of faces blurred by down- and upscaling", low=0, high=1)
     noise: float = choose(0.0, "largest standard deviation of added noise, as a share of white", low=0, high=1)
     label_offset: bool = choose(
-        False, "learn each source's constant label offset, and move points without it when faces are turned"
+        False, "learn the constant offset of each source for each point, and turn faces' points without it"
     )
 
     # the training
     teacher: str = choose("", "a recipe trained first, or a run: its points for all faces and sources are learned, too")
     teacher_weight: float = choose(0.3, "weight of the teacher's points; that of a label is 1", low=0, high=10)
     expected_error: bool = choose(False, "after the points, learn how far off each may be (networks with maps)")
+    map_loss: float = choose(0.0, "weight of how far a map is from a spot at the point (networks with maps)", low=0)
     loss: str = choose("squared", "loss of one coordinate", among=("squared", "huber", "absolute"))
     squared_epochs: int = choose(0, "last epochs trained with the squared loss, which is the metric", low=0)
     epochs: int = choose(30, "passes over the training rows", low=1, high=100_000)
     batch_size: int = choose(32, "faces in a training step", low=1, high=65_536)
-    optimizer: str = choose("adam", "the optimizer", among=("adam", "adamw", "sgd"))
+    optimizer: str = choose("adam", "the optimizer", among=("adam", "adamw", "muon", "sgd"))
     learning_rate: float = choose(1e-3, "highest learning rate", low=1e-8, high=10)
-    weight_decay: float = choose(0.0, "decay of the weights (adamw, sgd)", low=0, high=10)
+    weight_decay: float = choose(0.0, "decay of the weights (adamw, muon, sgd)", low=0, high=10)
     schedule: str = choose("constant", "learning rate over time", among=("constant", "cosine"))
     warmup_epochs: float = choose(0.0, "epochs in which the learning rate rises from zero", low=0)
     clip: float = choose(0.0, "largest gradient norm; 0: no limit", low=0)

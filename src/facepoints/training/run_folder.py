@@ -6,6 +6,7 @@ history.csv, .json    one line per epoch
 model.safetensors     the best epoch by validation RMSE
 last.safetensors      the last epoch, with everything that resuming needs
 scores.json           the best epoch's scores; present only when the training is complete
+members               a committee's networks, each in a run folder of its own
 curves.png            loss, RMSE, MAE and hit rate over the epochs
 """
 
@@ -89,6 +90,11 @@ class RunFolder(Callback):
     def scores(self) -> Path:
         return self.folder / "scores.json"
 
+    @property
+    def members(self) -> Path:
+        """Where a committee's networks have their own run folders."""
+        return self.folder / "members"
+
     def clear(self) -> None:
         """Forget the training that the folder holds; whatever is not ours stays."""
         for folder, patterns in OLD.items():
@@ -100,7 +106,7 @@ class RunFolder(Callback):
 
     def refuse_to_overwrite(self, trained_on: dict[str, Any], *, resume: bool) -> None:
         """Check what the folder holds before anything is written; raises BadRun where it would be lost."""
-        if self.last.exists() or self.scores.exists():
+        if self.last.exists() or self.scores.exists() or self.members.exists():
             self._refuse_another(trained_on)
             if self.scores.exists():
                 raise AlreadyTrained(f"{self.folder} is already trained; use it, or train it anew with --force")
@@ -146,14 +152,16 @@ class RunFolder(Callback):
 
     def write_end(self, scores: Scores) -> None:
         """curves.png and, as the very last, scores.json: the training is complete."""
-        draw_curves(self.history, self.folder / "curves.png", title=self.recipe.name)
-        best = min(self.history, key=lambda epoch: epoch["validation_rmse"])
-        about = {
-            **scores.as_dict(),
-            "best_epoch": best["epoch"],
-            "epochs": len(self.history),
-            "seconds": round(sum(epoch["seconds"] for epoch in self.history), 2),
-        }
+        about = {**scores.as_dict()}
+        if self.history:
+            draw_curves(self.history, self.folder / "curves.png", title=self.recipe.name)
+            best = min(self.history, key=lambda epoch: epoch["validation_rmse"])
+            about["best_epoch"] = best["epoch"]
+            about["epochs"] = len(self.history)
+            about["seconds"] = round(sum(epoch["seconds"] for epoch in self.history), 2)
+        else:  # a committee's: its members have the curves
+            parts = [read_json(path) for path in sorted(self.members.glob("*/scores.json"))]
+            about["epochs"], about["seconds"] = (sum(part[field] for part in parts) for field in ("epochs", "seconds"))
         write_text(self.scores, json.dumps(about, indent=1))
 
     # what Lightning calls

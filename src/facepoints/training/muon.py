@@ -1,0 +1,79 @@
+"""Muon: steps whose directions are orthogonal, for the filters of convolutions; AdamW for everything else.
+
+A gradient's few strong directions drown the many weak ones; made orthogonal, all of them move alike (Jordan et al.,
+2024, "Muon: An optimizer for hidden layers in neural networks"). torch.optim.Muon takes matrices only; here a filter
+bank (out, in, h, w) is the matrix (out, in * h * w).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+MOMENTUM = 0.95
+ADAM_SHARE = 0.1
+"""Learning rate of what AdamW moves, as a share of Muon's."""
+
+_COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+"""Of the quintic iteration, chosen by its authors to lift small singular values fast."""
+
+
+class Muon(torch.optim.AdamW):
+    """Groups with `orthogonal=True` are moved by Muon, the others by AdamW."""
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        groups = self.param_groups
+        self.param_groups = [group for group in groups if not group.get("orthogonal")]
+        try:
+            super().step()
+        finally:
+            self.param_groups = groups
+        for group in groups:
+            if group.get("orthogonal"):
+                for weight in group["params"]:
+                    if weight.grad is not None:
+                        self._turn(weight, weight.grad, group["lr"], group["weight_decay"])
+        return loss
+
+    def _turn(self, weight: Tensor, gradient: Tensor, rate: float, decay: float) -> None:
+        state = self.state[weight]
+        if not state:
+            state["momentum"] = torch.zeros_like(weight)
+            state["step"] = torch.zeros(())  # AdamW looks for it when it reads a kept state
+        state["momentum"].lerp_(gradient, 1 - MOMENTUM)
+        ahead = torch.lerp(gradient, state["momentum"], MOMENTUM).flatten(1)  # Nesterov's
+        # a tall matrix has as many directions as columns: each step of the same length whatever the shape
+        length = max(1.0, ahead.shape[0] / ahead.shape[1]) ** 0.5
+        weight.mul_(1 - rate * decay).add_(orthogonal(ahead).view(weight.shape), alpha=-rate * length)
+
+
+def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
+    """The nearest matrix (m, n) with singular values near 1 (0.7 to 1.2), by Newton and Schulz's iteration in bf16."""
+    a, b, c = _COEFFICIENTS
+    tall = matrix.shape[0] > matrix.shape[1]
+    x = (matrix.mT if tall else matrix).bfloat16()
+    x = x / (x.norm() + 1e-7)
+    for _ in range(steps):
+        square = x @ x.mT
+        x = a * x + (b * square + c * square @ square) @ x
+    found: Tensor = (x.mT if tall else x).to(matrix.dtype)
+    return found
+
+
+def muon_groups(network: nn.Module, rate: float, decay: float) -> list[dict[str, Any]]:
+    """Parameter groups: filters that see more than one channel; other weights; biases and norms, without decay."""
+    filters = [p for p in network.parameters() if p.ndim == 4 and p.shape[1] > 1]
+    rest = [p for p in network.parameters() if not any(p is f for f in filters)]
+    return [
+        {"params": filters, "weight_decay": decay, "lr": rate, "orthogonal": True},
+        {"params": [p for p in rest if p.ndim > 1], "weight_decay": decay, "lr": ADAM_SHARE * rate},
+        {"params": [p for p in rest if p.ndim <= 1], "weight_decay": 0.0, "lr": ADAM_SHARE * rate},
+    ]
