@@ -20,6 +20,7 @@ from typing import Any
 from rich.console import Console
 
 from facepoints.data.faces import LabeledFaces
+from facepoints.data.fingerprint import fingerprint
 from facepoints.data.loading import load_training
 from facepoints.data.split import Split, group_alike, split_groups
 from facepoints.errors import AlreadyTrained, FacepointsError
@@ -28,7 +29,7 @@ from facepoints.scoring import Scores, score
 from facepoints.training.fit import fit
 from facepoints.training.progress import TrainingProgress
 from facepoints.training.recipe_book import BOOK
-from facepoints.training.run_folder import MODEL_FILE, fingerprint, read_json
+from facepoints.training.run_folder import MODEL_FILE, read_json
 from facepoints.writing import write_text
 
 FRACTION, SEED = 0.15, 0

@@ -19,6 +19,7 @@ from lightning.pytorch import Callback
 
 from facepoints.data.drawn_faces import SOURCE_B_OFFSET
 from facepoints.data.faces import LabeledFaces
+from facepoints.data.fingerprint import fingerprint
 from facepoints.data.missing import STRATEGIES
 from facepoints.data.split import Split
 from facepoints.data.suspects import Suspect, write_suspects
@@ -32,7 +33,6 @@ from facepoints.training.augmentation import Batch, augment
 from facepoints.training.fit import Machine, fit
 from facepoints.training.fitting import Batches
 from facepoints.training.recipe import Recipe, read_toml
-from facepoints.training.run_folder import fingerprint
 
 LEFT = {
     "recipe.toml",

@@ -12,6 +12,7 @@ import pytest
 
 from facepoints.data.corrections import Correction
 from facepoints.data.faces import LabeledFaces
+from facepoints.data.fingerprint import fingerprint, picture_digests
 from facepoints.data.split import Split
 from facepoints.data.suspects import Suspect, write_suspects
 from facepoints.errors import AlreadyTrained, BadRun
@@ -19,7 +20,6 @@ from facepoints.evaluation.judge import judge
 from facepoints.training import run_folder
 from facepoints.training.fit import fit
 from facepoints.training.recipe import Recipe
-from facepoints.training.run_folder import fingerprint, picture_digests
 
 SUSPECTS = [Suspect(3, "foreign", "", 0.9), Suspect(6, "displaced", "nose_tip", 0.9)]
 

@@ -7,7 +7,7 @@ for face in detector.faces("me.jpg"):
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -87,6 +87,12 @@ class Detector:
     def keypoints(self) -> KeypointSet:
         """The points that it gives, in order."""
         return self.network.facts.keypoints
+
+    @property
+    def trained_on(self) -> Mapping[str, Any]:
+        """The data behind the network, as its file tells: fingerprint, and the rows kept for validation."""
+        found: Mapping[str, Any] = self.network.facts.words.get("data", {})
+        return found
 
     def points(
         self, crops: NDArray[np.uint8], source: ArrayLike = 0

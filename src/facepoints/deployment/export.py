@@ -133,6 +133,7 @@ def about(run: Path, model: Model) -> dict[str, Any]:
         kept = {"rmse": scores["rmse"], "faces": scores["faces"]}
         kept["rmse_by_source"] = {name: part["rmse"] for name, part in scores["by_source"].items()}
         data = {key: facts["data"][key] for key in ("rows", "fingerprint")}
+        data["validation_rows"] = facts["validation_rows"]
     except (KeyError, TypeError) as error:
         raise BadRun(f"{run}: scores.json or run.json is not what `facepoints train` leaves ({error})") from error
     return {

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.data.faces import LabeledFaces
+from facepoints.data.fingerprint import fingerprint
 from facepoints.errors import BadChoice
 from facepoints.evaluation.run_story import RunStory
 from facepoints.keypoints import KeypointSet
@@ -99,6 +100,10 @@ class Detector(Protocol):
     def keypoints(self) -> KeypointSet:
         """The k points it answers."""
 
+    @property
+    def trained_on(self) -> Mapping[str, Any]:
+        """What its file tells of the data behind it; files of older versions tell less."""
+
     def points(
         self, crops: NDArray[np.uint8], source: NDArray[np.int64]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
@@ -125,7 +130,13 @@ class DetectorModel:
         return None
 
     def fair_rows(self, data: LabeledFaces) -> FairRows:
-        return unknown_training(data)
+        """The rows that were kept aside, of the data it was trained on; of other data every row."""
+        told = self.detector.trained_on
+        if told.get("fingerprint") != fingerprint(data) or "validation_rows" not in told:
+            return unknown_training(data)
+        chosen = np.isin(data.row, told["validation_rows"])
+        words = f"{chosen.sum():,} validation rows; {(~chosen).sum():,} rows left out: trained on"
+        return FairRows(chosen, "validation", words)
 
     def answer(self, data: LabeledFaces, *, flip: bool = False) -> Answers:
         if flip:

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from facepoints.data.faces import LabeledFaces
+from facepoints.data.fingerprint import fingerprint, picture_digests
 from facepoints.errors import BadChoice, BadRun
 from facepoints.evaluation.predictor import Answers, FairRows, ModelFacts, RowKind, timed
 from facepoints.evaluation.run_story import LayerFact, RunStory
@@ -23,7 +24,7 @@ from facepoints.models.model import Model
 from facepoints.models.summary import draw_diagram, layers
 from facepoints.training.recipe import Recipe, meanings
 from facepoints.training.recipe_book import BOOK
-from facepoints.training.run_folder import MODEL_FILE, fingerprint, picture_digests, read_json
+from facepoints.training.run_folder import MODEL_FILE, read_json
 
 _OLDER = "an older run, which does not say on which pictures it was trained"
 

@@ -20,6 +20,7 @@ from lightning.pytorch.loggers import Logger
 
 from facepoints.data.corrections import Correction
 from facepoints.data.faces import LabeledFaces
+from facepoints.data.fingerprint import picture_digests
 from facepoints.data.missing import fill
 from facepoints.data.split import Split, group_alike, split
 from facepoints.data.suspects import without_suspects
@@ -41,7 +42,6 @@ from facepoints.training.run_folder import (
     MODEL_FILE,
     RunFolder,
     SafeCheckpoints,
-    picture_digests,
     read_json,
     trained_on,
 )

@@ -13,7 +13,6 @@ curves.png            loss, RMSE, MAE and hit rate over the epochs
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import math
@@ -25,12 +24,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.plugins.io import CheckpointIO
-from numpy.typing import NDArray
 
 from facepoints.data.faces import LabeledFaces
+from facepoints.data.fingerprint import fingerprint, picture_digests
 from facepoints.data.split import Split
 from facepoints.errors import AlreadyTrained, BadRun
 from facepoints.models.checkpoint import load_model, load_tree, save_model, save_tree
@@ -217,19 +215,6 @@ def write_history(history: list[dict[str, float]], folder: Path) -> None:
     table.writerows(history)
     write_text(folder / "history.csv", text.getvalue())
     write_text(folder / "history.json", json.dumps(history, indent=1))
-
-
-def fingerprint(data: LabeledFaces) -> str:
-    """A short name for exactly these faces and labels: the same data, the same name."""
-    digest = hashlib.blake2b(digest_size=12)
-    for array in (data.faces, data.points, data.observed, data.source):
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
-
-
-def picture_digests(faces: NDArray[np.uint8]) -> list[str]:
-    """A short name for each picture of faces (n, 96, 96), whatever its labels: the same picture, the same name."""
-    return [hashlib.blake2b(np.ascontiguousarray(face).data, digest_size=8).hexdigest() for face in faces]
 
 
 def read_json(path: Path) -> Any:

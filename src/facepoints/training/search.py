@@ -16,11 +16,12 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial
 
 from facepoints.data.faces import LabeledFaces
+from facepoints.data.fingerprint import fingerprint
 from facepoints.data.split import Split, split
 from facepoints.errors import BadChoice
 from facepoints.training.fit import Machine, fit
 from facepoints.training.recipe import Recipe
-from facepoints.training.run_folder import MODEL_FILE, fingerprint
+from facepoints.training.run_folder import MODEL_FILE
 from facepoints.training.search_progress import SearchProgress
 from facepoints.training.search_results import Found, collect, lighten, write_found
 from facepoints.training.search_space import Space, draw
