@@ -3,8 +3,8 @@
     python benchmarks/flagship.py DATA [--model MODEL.onnx] [--audit audit.csv] [--photos points.csv]
         [--out flagship.json] [--card MODEL_CARD.md]
 
-DATA is what it was trained on: the validation rows (15 % by groups, seed 0) are told again from it. `--audit` leaves
-out the labels that the audit holds for wrong. `--photos` names a table of points with whole photos beside it:
+DATA is what it was trained on: the file tells which of its rows were kept for validation. `--audit` leaves out the
+labels that the audit holds for wrong. `--photos` names a table of points with whole photos beside it:
 non-faces are cut from their backgrounds, and faces are framed loosely on purpose.
 """
 
@@ -25,18 +25,20 @@ from rich.console import Console
 from facepoints.data.faces import LabeledFaces
 from facepoints.data.labeled_photos import LabeledPhotos, read_labeled_photos
 from facepoints.data.loading import load_training
-from facepoints.data.split import group_alike, split_groups
+from facepoints.data.split import group_alike
 from facepoints.data.suspects import without_suspects
 from facepoints.deployment.detector import FLAGSHIP, Detector, load
 from facepoints.deployment.regions import Regions
+from facepoints.errors import BadChoice
 from facepoints.evaluation.calibration import calibration
 from facepoints.evaluation.face_facts import face_facts
 from facepoints.evaluation.hard_faces import believable, hardness
+from facepoints.evaluation.predictor import DetectorModel
 from facepoints.keypoints import FACE_SIZE
 from facepoints.scoring import face_rmse, score
 from facepoints.writing import write_text
 
-FRACTION, SEED = 0.15, 0
+TRUSTED, MIRRORED = "without suspects", "these, mirrored too"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 SHIFT, SCALES, ROLL = 0.15, (0.75, 1.3), 30.0
 """Loose framing: share of the side, smallest and largest size, degrees."""
@@ -53,14 +55,20 @@ def main() -> None:
     args = parser.parse_args()
     detector = load(args.model)
     whole = load_training(args.data)
-    rows = whole.row[split_groups(whole, FRACTION, SEED).validation]
+    fair = DetectorModel("flagship", detector).fair_rows(whole)
+    if fair.kind != "validation":
+        raise BadChoice(
+            f"{args.data}: not what the model was trained on, so no row is known to be unseen. Give that data"
+        )
+    rows = whole.row[fair.chosen]
     size = (args.model or Path(str(files("facepoints").joinpath("weights", FLAGSHIP)))).stat().st_size
-    found: dict[str, Any] = {"bytes": size, "all rows": accuracy(detector, whole.take(np.isin(whole.row, rows)))}
-    judged = whole.take(np.isin(whole.row, rows))
+    judged = whole.take(fair.chosen)
+    found: dict[str, Any] = {"bytes": size, "faces": len(judged), "all rows": accuracy(detector, judged)}
     if args.audit:
         trusted = without_suspects(whole, args.audit)
         judged = trusted.take(np.isin(trusted.row, rows))
-        found["without suspects"] = accuracy(detector, judged)
+        found[TRUSTED] = accuracy(detector, judged)
+    found[MIRRORED] = accuracy(detector, judged, mirrored=True)
     found["conditions"] = conditions(detector, judged)
     if args.photos:
         photos = read_labeled_photos(args.photos)
@@ -75,9 +83,11 @@ def main() -> None:
         write_text(args.card, f"{before}{BEGIN}\n{text}{END}{rest.partition(END)[2]}")
 
 
-def accuracy(detector: Detector, data: LabeledFaces) -> dict[str, Any]:
+def accuracy(detector: Detector, data: LabeledFaces, *, mirrored: bool = False) -> dict[str, Any]:
     """RMSE with intervals, by source and point, and how well the expected errors say so."""
     points, expected = detector.points(np.asarray(data.faces), data.source)
+    if mirrored:
+        points = detector.network.mirrored_too(np.asarray(data.faces), data.source)
     groups = group_alike(data.faces)
     scores = score(points, data.points, data.observed, data.source, data.keypoints, groups=groups)
     honest = calibration(data, points, expected, groups)
@@ -174,15 +184,15 @@ def framing(detector: Detector, photos: LabeledPhotos, draws: int = 8) -> dict[s
 def markdown(found: dict[str, Any]) -> str:
     """Everything as tables."""
     lines = [f"One file of {found['bytes'] / 2**20:.1f} MiB.\n\n"]
-    lines += ["| validation rows | all | source A | source B |\n|---|---|---|---|\n"]
-    for name in ("all rows", "without suspects"):
+    lines += [f"| {found['faces']} validation rows | all | source A | source B |\n|---|---|---|---|\n"]
+    for name in ("all rows", TRUSTED, MIRRORED):
         if name in found:
             parts = (found[name], *(found[name]["by_source"][s] for s in "AB"))
             cells = " | ".join(
                 f"{p['rmse']:.2f} ({p['rmse_interval'][0]:.2f}-{p['rmse_interval'][1]:.2f})" for p in parts
             )
             lines.append(f"| RMSE in px, {name} (95 % interval) | {cells} |\n")
-    best = found.get("without suspects", found["all rows"])
+    best = found.get(TRUSTED, found["all rows"])
     lines.append("\n| keypoint | source A | source B |\n|---|---|---|\n")
     for name, point in best["by_keypoint"].items():
         cells = " | ".join("-" if v is None else f"{v:.2f}" for v in point["rmse_by_source"].values())

@@ -21,8 +21,12 @@ from facepoints.commands.words import (
     note,
 )
 from facepoints.errors import BadChoice
+from facepoints.keypoints import SOURCES
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from facepoints.data.faces import LabeledFaces
     from facepoints.evaluation.predictor import Predictor
     from facepoints.evaluation.submission import Answerer
@@ -128,6 +132,9 @@ def submit(
     ] = None,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="the submission file")] = Path("submission.csv"),
     flip: Annotated[bool, typer.Option("--flip/--no-flip", help="average with the mirrored face's points")] = True,
+    stack: Annotated[
+        bool, typer.Option("--stack", help="weigh several models by how they do on rows none was trained on")
+    ] = False,
     send: Annotated[bool, typer.Option("--send", help="hand it in at Kaggle and wait for the score")] = False,
     message: Annotated[str | None, typer.Option("--message", metavar="TEXT", help="what Kaggle lists it as")] = None,
 ) -> None:
@@ -140,13 +147,29 @@ def submit(
         from facepoints.evaluation.submission import submit as write
 
         chosen: list[Path | None] = [*models] if models else [None]
-        values = write([_answerer(model, flip) for model in chosen], asked, out)
+        shares = _shares(data, chosen, flip) if stack else None
+        values = write([_answerer(model, flip) for model in chosen], asked, out, shares)
+    if shares is not None:
+        for source, row in zip(SOURCES, shares, strict=True):
+            told = ", ".join(f"{model} {share:.0%}" for model, share in zip(chosen, row, strict=True))
+            console.print(f"source {source}: {told}", markup=False, highlight=False)
     console.print(f"{len(values):,} values for {len(asked.faces):,} images are in [bold]{escape(str(out))}[/]")
     if send:
         from facepoints.data.kaggle.submission import send as hand_in
 
         names = ", ".join(model.name for model in models or []) or "as it ships"
         hand_in(out, message or f"facepoints {names}", console)
+
+
+def _shares(data: str, models: list[Path | None], flip: bool) -> NDArray[np.float64]:
+    """How much each model's answers weigh, for each source."""
+    from facepoints.data.loading import load_training
+    from facepoints.evaluation.stacking import learn_weights
+
+    if len(models) < 2:
+        raise BadChoice("--stack weighs several models against each other; name two or more")
+    labeled = load_training(data)
+    return learn_weights([_predictor(model, labeled) for model in models], labeled, flip=flip)
 
 
 def _answerer(model: Path | None, flip: bool) -> Answerer:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from facepoints.data.faces import AskedFaces
 from facepoints.data.written_files import write_submission
 from facepoints.errors import BadRun
-from facepoints.keypoints import FACE_SIZE, KeypointSet
+from facepoints.keypoints import FACE_SIZE, SOURCES, KeypointSet
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,18 @@ class Answerer:
     """faces (n, 96, 96), sources (n,) -> points (n, k, 2), px"""
 
 
-def submit(answerers: Sequence[Answerer], asked: AskedFaces, out: Path) -> NDArray[np.float64]:
+def submit(
+    answerers: Sequence[Answerer], asked: AskedFaces, out: Path, shares: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
     """Write submission.csv and give its values (r,), pixels, in the look-up table's order.
 
-    Several answer with the mean of their points. Each image is answered in the way of the source that labeled it,
-    which the table betrays. Values are clipped to the image, 0 to 96, as the competition does.
+    Several answer with the mean of their points, weighed by `shares` (sources, answerers) if given. Each image is
+    answered in the way of the source that labeled it, which the table betrays. Values are clipped to the image, 0 to
+    96, as the competition does.
     """
-    points = np.stack([_points(one, asked) for one in answerers]).mean(axis=0, dtype=np.float64)
+    each = np.stack([_points(one, asked) for one in answerers], axis=1)
+    weights = np.full((len(SOURCES), len(answerers)), 1 / len(answerers)) if shares is None else shares
+    points = np.einsum("nm,nmkc->nkc", weights[asked.source], each)
     values = points.reshape(len(asked.faces), -1)[asked.asked_image, asked.asked_column]
     clipped: NDArray[np.float64] = np.clip(values, 0, FACE_SIZE)
     write_submission(out, asked.row_id, clipped)
