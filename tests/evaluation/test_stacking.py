@@ -16,7 +16,6 @@ from facepoints.evaluation.stacking import learn_weights, least_error_shares
 from facepoints.evaluation.submission import Answerer, submit
 from facepoints.keypoints import KeypointSet
 
-
 RUN = ModelFacts("run")
 
 

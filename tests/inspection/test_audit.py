@@ -65,7 +65,7 @@ def test_a_finished_audit_trains_nothing_again(audited, monkeypatch):
     def no_training(*_args, **_kwargs):
         raise AssertionError("trained again")
 
-    monkeypatch.setattr("facepoints.training.fit.Trainer", no_training)
+    monkeypatch.setattr("facepoints.training.trainer.Trainer", no_training)
     assert again(audited) == audited[2]
 
 

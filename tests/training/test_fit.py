@@ -30,9 +30,10 @@ from facepoints.models.networks import NETWORKS
 from facepoints.scoring import score
 from facepoints.training import fitting, run_folder
 from facepoints.training.augmentation import Batch, augment
-from facepoints.training.fit import Machine, fit
+from facepoints.training.fit import fit
 from facepoints.training.fitting import Batches
 from facepoints.training.recipe import Recipe, read_toml
+from facepoints.training.trainer import Machine
 
 LEFT = {
     "recipe.toml",

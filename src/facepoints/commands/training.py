@@ -75,9 +75,10 @@ def train(
         from lightning.pytorch.utilities import rank_zero_only
 
         from facepoints.evaluation.score_tables import print_scores
-        from facepoints.training.fit import Machine, fit
+        from facepoints.training.fit import fit
         from facepoints.training.progress import TrainingProgress
         from facepoints.training.trackers import Trackers
+        from facepoints.training.trainer import Machine
 
         trackers = Trackers(logger or ["tensorboard"], chosen, folder, uri=tracker_uri, resume=resume)
     try:
@@ -141,10 +142,10 @@ def tune(
     start = open_recipe(recipe).but_set(changes or [])
     with console.status("starting torch ..."):
         from facepoints.evaluation.study_page import print_study, write_page
-        from facepoints.training.fit import Machine
         from facepoints.training.search import Plan, search
         from facepoints.training.search_progress import SearchProgress
         from facepoints.training.search_space import in_words, read_space, suggested_space
+        from facepoints.training.trainer import Machine
     space, length = read_space(start, vary or []), epochs or start.epochs
     labeled = labeled_faces(data, skip_broken, corrections)
     space = space or suggested_space(start, labeled)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -13,9 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch import Callback
 from lightning.pytorch.loggers import Logger
 
 from facepoints.data.corrections import Correction
@@ -38,22 +34,8 @@ from facepoints.training.memory import keep_freed_memory
 from facepoints.training.progress import TrainingProgress
 from facepoints.training.recipe import Recipe
 from facepoints.training.recipe_book import find
-from facepoints.training.run_folder import (
-    MODEL_FILE,
-    RunFolder,
-    SafeCheckpoints,
-    read_json,
-    trained_on,
-)
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Where a training runs; never what is trained."""
-
-    accelerator: str = "auto"
-    devices: int = 1
-    nodes: int = 1
+from facepoints.training.run_folder import MODEL_FILE, RunFolder, read_json, trained_on
+from facepoints.training.trainer import Machine, new_trainer, own_callbacks, quiet_lightning
 
 
 def fit(
@@ -92,35 +74,43 @@ def fit(
     another = partial(
         fit, data=data, corrections=corrections, resume=not force, force=force, machine=machine, callbacks=callbacks
     )
+    task = _Task(run, data, rows, training, about_rows, another, callbacks or [], force)
     if recipe.folds:
-        check_kinds(recipe)
-        if force:
-            run.clear()
-        _fit_committee(run, data, rows, about_rows, another, callbacks or [])
+        _fit_committee(task)
     else:
-        trainer = partial(_trainer, recipe, machine, [*_callbacks(recipe, run), *(callbacks or [])], loggers or [])
-        _fit_network(run, data, rows, training, about_rows, another, trainer, callbacks or [], force=force)
+        _fit_network(task, machine, loggers or [])
     if recipe.expected_error:
-        unseen = _trusted(chosen, replace(rows, training=rows.validation), recipe, corrections)
-        _teach_expected_error(run, training, unseen, callbacks or [])
+        _teach_expected_error(task, _trusted(chosen, replace(rows, training=rows.validation), recipe, corrections))
     return finish(run, data, rows)
 
 
-def _fit_network(
-    run: RunFolder,
-    data: LabeledFaces,
-    rows: Split,
-    training: LabeledFaces,
-    about_rows: dict[str, Any],
-    another: Callable[..., Scores],
-    new_trainer: Callable[[], Trainer],
-    callbacks: list[Callback],
-    *,
-    force: bool,
-) -> None:
+@dataclass(frozen=True)
+class _Task:
+    """What fit has made out: what is to be trained, on what, for whom."""
+
+    run: RunFolder
+    data: LabeledFaces
+    rows: Split
+    training: LabeledFaces
+    """the training rows that are trusted, with the recipe's keypoints"""
+    about_rows: dict[str, Any]
+    another: Callable[..., Scores]
+    """trains another recipe alike: `another(recipe, folder=..., rows=...)`"""
+    callbacks: list[Callback]
+    force: bool
+
+    def announce(self, what: str) -> None:
+        for shown in self.shown():
+            shown.announce(what)
+
+    def shown(self) -> list[TrainingProgress]:
+        return [callback for callback in self.callbacks if isinstance(callback, TrainingProgress)]
+
+
+def _fit_network(task: _Task, machine: Machine, loggers: list[Logger]) -> None:
     """Train one network with Lightning, after its teacher if it has one; the run's folder keeps its best epoch."""
-    recipe, chosen = run.recipe, data.only(run.recipe.keypoints)
-    validation = chosen.take(rows.validation)
+    run, data, rows, recipe = task.run, task.data, task.rows, task.run.recipe
+    chosen, filled = data.only(recipe.keypoints), _filled(task.training, recipe)
     torch.manual_seed(recipe.seed)
     model = Model(recipe.network, chosen.keypoints, size_of(recipe), recipe.as_table())
     known = data.take(rows.training)
@@ -129,38 +119,34 @@ def _fit_network(
     if recipe.teacher:
         if not isinstance(model.network, AllAnswers):
             raise BadChoice(f"teacher: needs a network with maps ({', '.join(WITH_MAPS)}), not '{recipe.network}'")
-        teacher = _teacher(run, data, rows, another, callbacks)
-        lesson = prepare_lesson(teacher, _filled(training, recipe))
-    fitting = Fitting(recipe, model, _filled(training, recipe), validation, lesson)
+        lesson = prepare_lesson(_teacher(task), filled)
+    fitting = Fitting(recipe, model, filled, chosen.take(rows.validation), lesson)
 
-    with _quiet_lightning():
-        trainer = new_trainer()
-        if force:
+    with quiet_lightning():
+        trainer = new_trainer(recipe, machine, [*own_callbacks(recipe, run), *task.callbacks], loggers)
+        if task.force:
             run.clear()  # not before all else has proven possible
-        run.write_start(about_rows, parameters=sum(p.numel() for p in model.network.parameters()))
+        run.write_start(task.about_rows, parameters=sum(p.numel() for p in model.network.parameters()))
         try:
             trainer.fit(fitting, ckpt_path=str(run.last) if run.last.exists() else None, weights_only=None)
         except SystemExit:  # how Lightning answers Ctrl-C
             raise KeyboardInterrupt from None
 
 
-def _fit_committee(
-    run: RunFolder,
-    data: LabeledFaces,
-    rows: Split,
-    about_rows: dict[str, Any],
-    another: Callable[..., Scores],
-    callbacks: list[Callback],
-) -> None:
+def _fit_committee(task: _Task) -> None:
     """Train the networks of a committee, one after the other, and keep them in one model."""
+    run = task.run
+    check_kinds(run.recipe)
+    if task.force:
+        run.clear()
 
     def train(member: Recipe, place: Path, kept: Split) -> None:
-        _announce(f"network {place.name}", callbacks)
-        another(member, folder=place, rows=kept)
+        task.announce(f"network {place.name}")
+        task.another(member, folder=place, rows=kept)
 
-    run.write_start(about_rows, parameters=0)  # not known before they are joined
-    joined = train_committee(run, data, rows, size_of(run.recipe), train)
-    run.write_start(about_rows, parameters=sum(p.numel() for p in joined.network.parameters()))
+    run.write_start(task.about_rows, parameters=0)  # not known before they are joined
+    joined = train_committee(run, task.data, task.rows, size_of(run.recipe), train)
+    run.write_start(task.about_rows, parameters=sum(p.numel() for p in joined.network.parameters()))
     save_model(run.model, joined, {})
 
 
@@ -175,20 +161,18 @@ def finish(run: RunFolder, data: LabeledFaces, rows: Split) -> Scores:
     return scores
 
 
-def _teacher(
-    run: RunFolder, data: LabeledFaces, rows: Split, another: Callable[..., Scores], callbacks: list[Callback]
-) -> Model:
+def _teacher(task: _Task) -> Model:
     """The model that teaches: a run that is there, or the recipe of that name, first trained on the same rows."""
-    recipe, folder = run.recipe, Path(run.recipe.teacher)
+    recipe, folder = task.run.recipe, Path(task.run.recipe.teacher)
     if not (folder / MODEL_FILE).exists():
-        first, folder = find(recipe.teacher), run.folder / "teacher"
+        first, folder = find(recipe.teacher), task.run.folder / "teacher"
         first = first.but(drop_suspects=recipe.drop_suspects, keypoints=recipe.keypoints, seed=recipe.seed)
-        _announce(f"the teacher first, {first.name}", callbacks)
+        task.announce(f"the teacher first, {first.name}")
         with suppress(AlreadyTrained):
-            another(first, folder=folder, rows=rows)
-        _announce(f"now {recipe.name}", callbacks)
+            task.another(first, folder=folder, rows=task.rows)
+        task.announce(f"now {recipe.name}")
     pictures = read_json(folder / "run.json").get("training_pictures", [])
-    leaked = len(set(picture_digests(data.faces[rows.validation])) & set(pictures))
+    leaked = len(set(picture_digests(task.data.faces[task.rows.validation])) & set(pictures))
     if leaked:
         raise BadChoice(
             f"teacher: {folder} was trained on {leaked:,} of the faces that this run validates on, and would flatter "
@@ -197,25 +181,16 @@ def _teacher(
     return load_model(folder / MODEL_FILE)[0]
 
 
-def _announce(what: str, callbacks: list[Callback]) -> None:
-    for callback in callbacks:
-        if isinstance(callback, TrainingProgress):
-            callback.announce(what)
-
-
-def _teach_expected_error(
-    run: RunFolder, training: LabeledFaces, unseen: LabeledFaces, callbacks: list[Callback]
-) -> None:
+def _teach_expected_error(task: _Task, unseen: LabeledFaces) -> None:
     """Put the head for expected errors into the best epoch's model; killed in between, it is learned anew."""
-    shown = [callback for callback in callbacks if isinstance(callback, TrainingProgress)]
 
     def progress(done: int, total: int) -> None:
-        for callback in shown:
-            callback.after_points(done, total)
+        for shown in task.shown():
+            shown.after_points(done, total)
 
-    model, facts = run.load_best()
-    learn_expected_error(model, training, unseen, run.recipe, progress)
-    save_model(run.model, model, facts)
+    model, facts = task.run.load_best()
+    learn_expected_error(model, task.training, unseen, task.run.recipe, progress)
+    save_model(task.run.model, model, facts)
 
 
 def size_of(recipe: Recipe) -> Size:
@@ -237,61 +212,3 @@ def _filled(training: LabeledFaces, recipe: Recipe) -> LabeledFaces:
     """The rows to train on, with the points that the recipe's strategy for missing ones gives them."""
     filled = fill(training.points, training.observed, recipe.missing, recipe.seed)
     return replace(training.take(filled.kept), points=filled.points, observed=filled.observed)
-
-
-def _trainer(recipe: Recipe, machine: Machine, callbacks: list[Callback], loggers: list[Logger]) -> Trainer:
-    try:
-        return Trainer(
-            accelerator=machine.accelerator,
-            devices=machine.devices,
-            num_nodes=machine.nodes,
-            precision=recipe.precision,  # type: ignore[arg-type]
-            max_epochs=recipe.epochs,
-            gradient_clip_val=recipe.clip or None,
-            callbacks=callbacks,
-            logger=loggers or False,
-            plugins=[SafeCheckpoints()],
-            num_sanity_val_steps=0,
-            log_every_n_steps=1,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            use_distributed_sampler=False,  # Batches knows its rank
-        )
-    except (MisconfigurationException, ImportError, ValueError) as error:
-        wanted = f"accelerator '{machine.accelerator}', {machine.devices} devices, {machine.nodes} machines"
-        raise BadChoice(
-            f"{wanted}: cannot train there ({str(error).splitlines()[0]}). Try accelerator 'auto'"
-        ) from error
-
-
-def _callbacks(recipe: Recipe, run: RunFolder) -> list[Callback]:
-    keep = ModelCheckpoint(
-        dirpath=run.folder,
-        filename=run.last.stem,
-        monitor=None,
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
-    keep.FILE_EXTENSION = run.last.suffix
-    callbacks: list[Callback] = [run, keep]
-    if recipe.patience:
-        callbacks.append(EarlyStopping("validation_rmse", patience=recipe.patience, mode="min"))
-    return callbacks
-
-
-class _quiet_lightning:  # noqa: N801 - reads as the context manager that it is
-    """Without Lightning's advice on devices, workers and folders, which concerns nobody who types a command."""
-
-    def __enter__(self) -> None:
-        self._loggers = [logging.getLogger(n) for n in ("lightning.pytorch", "lightning.fabric", "lightning")]
-        self._levels = [logger.level for logger in self._loggers]
-        for logger in self._loggers:
-            logger.setLevel(logging.ERROR)
-        self._warnings = warnings.catch_warnings()
-        self._warnings.__enter__()
-        warnings.filterwarnings("ignore", module=r"lightning\..*|torch\..*")
-
-    def __exit__(self, *error: Any) -> None:
-        self._warnings.__exit__(*error)
-        for logger, level in zip(self._loggers, self._levels, strict=True):
-            logger.setLevel(level)

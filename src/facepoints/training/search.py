@@ -19,7 +19,7 @@ from facepoints.data.faces import LabeledFaces
 from facepoints.data.fingerprint import fingerprint
 from facepoints.data.split import Split, split
 from facepoints.errors import BadChoice
-from facepoints.training.fit import Machine, fit
+from facepoints.training.fit import fit
 from facepoints.training.recipe import Recipe
 from facepoints.training.run_folder import MODEL_FILE
 from facepoints.training.search_progress import SearchProgress
@@ -35,6 +35,7 @@ from facepoints.training.search_storage import (
     shown,
 )
 from facepoints.training.search_study import About, enough, open_study, repeat_lost_trials
+from facepoints.training.trainer import Machine
 
 
 @dataclass(frozen=True)
