@@ -1,21 +1,31 @@
-"""The whole path on built-in data, in minutes: faces, training, report, submission, and what to do next."""
+"""The whole path on built-in data, in minutes: faces, training, report, submission, photos, and what to do next."""
 
 from __future__ import annotations
 
+import importlib
+import json
 import shlex
 import shutil
 import sysconfig
 from pathlib import Path
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.markup import escape
 
+from facepoints.data.drawn_crowd import draw_crowd
 from facepoints.data.loading import DRAWN, load_asked, load_training
 from facepoints.drawing import contact_sheet, write_png
+from facepoints.keypoints import FIFTEEN
+from facepoints.scoring import face_nme
 
 REAL_DATA = Path("data/facial-keypoints-detection")
 """Where the competition's files are looked for before faces are drawn."""
+
+FOUND = 0.25
+"""A drawn face is found where a face's points are on average nearer to its own than that, in its eye distances."""
 
 
 def run_demo(out: Path, console: Console, data: str | None = None) -> None:
@@ -53,6 +63,7 @@ def run_demo(out: Path, console: Console, data: str | None = None) -> None:
         scores = judge(run, faces, out / "evaluation", flip=True)
         values = submit([answers_of_run(run)], asked, out / "submission.csv")
     print_scores(scores, console)
+    pictures = predict_on_photos(out, console)
     console.print(f"[bold]What it made[/], in the folder {escape(str(out))}:", soft_wrap=True)
     for path, what in (
         ("faces.png", "faces to learn from, with the points that were labeled"),
@@ -61,15 +72,66 @@ def run_demo(out: Path, console: Console, data: str | None = None) -> None:
         ("evaluation/worst.png", "the faces on which it errs most, with given and predicted points"),
         ("evaluation/random.png", "what to expect: faces drawn by lot"),
         ("submission.csv", f"the {len(values):,} values that the look-up table asks for"),
+        *((f"points/{name}", f"{what}, with the points that were found") for name, what in pictures.items()),
     ):
         console.print(f"  {escape(str(out / path))}  [dim]{what}[/]", soft_wrap=True)
-    steps = [["recipes"], ["train", "cnn-masked", "--data", data, "--run", "runs/cnn-masked"]]
+    steps = [["predict", "PHOTO"], ["recipes"], ["train", "cnn-masked", "--data", data, "--run", "runs/cnn-masked"]]
     if data == DRAWN:
-        steps.insert(1, ["download", str(REAL_DATA)])
+        steps.insert(2, ["download", str(REAL_DATA)])
         steps[-1][3] = str(REAL_DATA)
-    console.print("[bold]Next:[/] every approach in one line each, and a whole training:")
+    console.print("[bold]Next:[/] your own photos, every approach in one line each, and a whole training:")
     for step in steps:
         console.print(f"  {_program()} {shlex.join(step)}", soft_wrap=True, markup=False, highlight=False)
+
+
+def predict_on_photos(out: Path, console: Console) -> dict[str, str]:
+    """`facepoints predict` on an astronaut and a drawn crowd, into out/points; the pictures' names and what they show.
+
+    Without scikit-image, which holds the astronaut's portrait, there is the crowd alone.
+    """
+    crowd, photos = draw_crowd(), out / "photos"
+    write_png(photos / "crowd.png", crowd.pixels)
+    shown = {"crowd.png": "a drawn crowd"}
+    try:
+        portrait = importlib.import_module("skimage.data").astronaut()
+    except ModuleNotFoundError:
+        remedy = "No photo of a real person is here: pip install 'facepoints[demo]' brings one, inside scikit-image"
+        console.print(remedy, highlight=False, markup=False, soft_wrap=True)
+    else:
+        write_png(photos / "astronaut.png", np.asarray(cv2.cvtColor(portrait, cv2.COLOR_RGB2BGR), np.uint8))
+        shown = {"astronaut.png": "the astronaut Eileen Collins (NASA, public domain)", **shown}
+
+    given = [str(photos / name) for name in shown]
+    words = shlex.join(["predict", *given, "--out", str(out / "points")])
+    console.print("[bold]The detector that comes along[/], on photos:")
+    console.print(f"  {_program()} {words}", highlight=False, markup=False, soft_wrap=True)
+    with console.status("looking for faces ..."):
+        from facepoints.deployment.detector import load
+        from facepoints.deployment.predict import predict_photos
+
+        predict_photos(given, out / "points", load(), say=console.print, progress=lambda done, total: None)
+    for entry in json.loads((out / "points" / "points.json").read_text("utf-8")):
+        name = Path(entry["file"]).name
+        points = np.array([[face["points"][p] for p in FIFTEEN.names] for face in entry["faces"]]).reshape(-1, 15, 2)
+        faces = f"{len(points)} face{'s'[: len(points) != 1]}"
+        judged = in_crowd(crowd.points, points) if name == "crowd.png" else faces
+        console.print(f"  {name:<{max(map(len, shown))}}  {judged}", highlight=False, soft_wrap=True)
+    return shown
+
+
+def in_crowd(drawn: NDArray[np.floating], found: NDArray[np.floating]) -> str:
+    """How many of the drawn faces (n, 15, 2) are among those found (m, 15, 2), and how well; px of the same picture."""
+    nearest = np.array([_nme(found, face).min(initial=np.inf) for face in drawn])
+    nobody = sum(1 for face in found if _nme(drawn, face).min() >= FOUND)
+    met = nearest[nearest < FOUND]
+    off = f", their points off by {100 * met.mean():.0f} % of the eye distance on average" if len(met) else ""
+    return f"{len(met)} of {len(drawn)} drawn faces{off}" + (f"; {nobody} where nobody is" if nobody else "")
+
+
+def _nme(faces: NDArray[np.floating], face: NDArray[np.floating]) -> NDArray[np.float64]:
+    """How far each of the faces (n, 15, 2) is from one (15, 2), in its eye distances: (n,)."""
+    own = np.broadcast_to(face, faces.shape)
+    return np.asarray(face_nme(faces, own, np.ones(faces.shape[:2], np.bool_), FIFTEEN).filled(np.inf), np.float64)
 
 
 def _program() -> str:

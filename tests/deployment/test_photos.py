@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tracemalloc
 import zlib
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from facepoints.deployment.photo_header import read_header
+from facepoints.deployment.photo_header import Turn, read_header, turn_of_exif
 from facepoints.deployment.photos import LARGEST, decode_photo, open_photo, read_photo
 from facepoints.errors import BadChoice, BadFile, FacepointsError
 
@@ -59,6 +60,7 @@ def test_the_header_tells_kind_and_size(kind: str) -> None:
     ("mode", "kind"),
     [
         ("L", "PNG"),
+        ("L", "JPEG"),
         ("1", "PNG"),
         ("P", "PNG"),
         ("LA", "PNG"),
@@ -81,13 +83,60 @@ def test_sixteen_bits_are_read_as_eight(ending: str) -> None:
     assert np.abs(rgb(content) - eight).max() <= 1
 
 
-@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
-def test_see_through_places_become_white(kind: str) -> None:
+def with_a_hole(orientation: int = 1) -> tuple[Image.Image, NDArray[np.uint8]]:
+    """A picture without its upper left corner, and as it looks on white, turned by EXIF's orientation."""
     clear = np.dstack([np.asarray(a_picture()), np.full((60, 90), 255, np.uint8)])
-    clear[:20, :20] = 0
-    pixels = rgb(saved(Image.fromarray(clear), kind, lossless=True))
-    assert (pixels[:20, :20] == 255).all()
-    assert (pixels[30:, 30:] == clear[30:, 30:, :3]).all()
+    clear[:20, :30] = 0
+    clear[40:, :10, 3] = 128
+    plain = Image.alpha_composite(Image.new("RGBA", (90, 60), "white"), Image.fromarray(clear)).convert("RGB")
+    plain.getexif()[ORIENTATION] = orientation
+    return Image.fromarray(clear), np.asarray(ImageOps.exif_transpose(plain))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "AVIF"])
+def test_see_through_places_become_white_where_a_person_sees_them(kind: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    image, expected = with_a_hole(orientation)
+    options = {"lossless": True} if kind == "WEBP" else {"quality": 95} if kind == "AVIF" else {}
+    pixels = rgb(saved(image, kind, exif=exif, **options))
+    assert np.abs(pixels - expected).mean() < (3 if kind == "AVIF" else 0.5)
+
+
+@pytest.mark.parametrize("profile", [b"", bytes(range(256)) * 400])  # a long color profile lies before the holes
+@pytest.mark.parametrize("kind", ["PNG", "GIF"])
+def test_a_palettes_see_through_color_becomes_white(kind: str, profile: bytes) -> None:
+    tone = (np.mgrid[:60, :90][1] // 10 + 1).astype(np.uint8)
+    tone[:20, :30] = 0
+    image = Image.fromarray(tone)
+    image.putpalette([0, 0, 0, *(v for i in range(1, 10) for v in (25 * i, 90, 250 - 25 * i))])
+    pixels = rgb(saved(image, kind, transparency=0, **({"icc_profile": profile} if kind == "PNG" and profile else {})))
+    assert (pixels[:20, :30] == 255).all()
+    assert (pixels[30, ::10] == [[25 * i, 90, 250 - 25 * i] for i in range(1, 10)]).all()
+
+
+def test_see_through_places_of_16_bits_become_white() -> None:
+    image, expected = with_a_hole()
+    deep = cv2.cvtColor(np.asarray(image), cv2.COLOR_RGBA2BGRA).astype(np.uint16) * 257
+    assert np.abs(rgb(cv2.imencode(".png", deep)[1].tobytes()) - expected).max() <= 1
+
+
+def test_white_behind_a_large_photo_takes_no_more_than_the_photo() -> None:
+    photo = np.full((12_000, 500, 4), 128, np.uint8)
+    tracemalloc.start()
+    try:
+        opened = open_photo(photo)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (opened.pixels == (128 * 128 + 255 * 127 + 127) // 255).all()
+    assert peak < 2.5 * opened.pixels.nbytes  # its colors, the result and a stripe
+
+
+@pytest.mark.parametrize("exif", [b"", b"MM\0*", b"II*\0\x08\0\0\0\xff\xff", b"no EXIF at all", b"Exif\0\0MM"])
+def test_damaged_exif_leaves_a_photo_as_it_lies(exif: bytes) -> None:
+    assert turn_of_exif(exif) == Turn()
 
 
 def test_of_an_animation_the_first_picture_counts() -> None:
@@ -110,14 +159,29 @@ def test_pillow_images_of_16_bits_keep_their_shades() -> None:
     assert np.abs(open_photo(Image.fromarray(gray.astype(np.uint16) * 257)).gray.astype(int) - gray).max() <= 1
 
 
+def png(side: int, bits: int, body: bytes) -> bytes:
+    head = struct.pack(">IIBBBBB", side, side, bits, 0, 0, 0, 0)
+    chunks = ((b"IHDR", head), (b"IDAT", body), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(part)) + kind + part + struct.pack(">I", zlib.crc32(kind + part)) for kind, part in chunks
+    )
+
+
 def bomb(side: int) -> bytes:
     """A PNG of a few hundred bytes that claims to be large."""
+    return png(side, 8, zlib.compress(b"\0" * 1000))
 
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+def one_bit(side: int) -> bytes:
+    """A PNG of some kilobytes that is as large as it claims: black, eight pixels to a byte."""
+    return png(side, 1, zlib.compress(b"\0" * ((1 + side // 8) * side), 1))
+
+
+def lying_jpeg2000() -> bytes:
+    """A JPEG 2000 photo whose box says 90 x 60 px and whose code says 60,000 x 60,000 px."""
+    content = bytearray(saved(a_picture(), "JPEG2000"))
+    struct.pack_into(">2I", content, content.index(b"\xff\x4f\xff\x51") + 8, 60_000, 60_000)
+    return bytes(content)
 
 
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0\0\0\x14ispe\0\0\0\0" + struct.pack(">II", 640, 480)
@@ -134,6 +198,8 @@ HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0\0\0\x14ispe\0\0\0\0" + struc
         (saved(a_picture(), "PNG")[:120], "a damaged PNG file"),
         (saved(a_picture(), "GIF")[:300], "a damaged GIF file"),
         (bomb(60_000), "claims to be 60,000 x 60,000 px"),
+        (one_bit(16_000), "claims to be 16,000 x 16,000 px"),
+        (lying_jpeg2000(), "claims to be 60,000 x 60,000 px"),
         (bomb(500), "a damaged PNG file"),
     ],
 )

@@ -14,6 +14,30 @@ from struct import unpack_from
 HEIC = "HEIC"
 """Photos of iPhones: OpenCV does not read them."""
 
+AVIF, TIFF = "AVIF", "TIFF"
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What is done to a photo to see it upright."""
+
+    quarters: int = 0
+    """turns, counterclockwise"""
+    mirrored: int | None = None
+    """then mirrored: 0 top to bottom, 1 left to right; None: not"""
+
+
+_EXIF_TURNS = {
+    2: Turn(0, 1),
+    3: Turn(2),
+    4: Turn(0, 0),
+    5: Turn(1, 0),
+    6: Turn(3),
+    7: Turn(1, 1),
+    8: Turn(1),
+}
+"""By EXIF's orientation (CIPA DC-008, "Orientation"); any other is upright."""
+
 
 @dataclass(frozen=True)
 class Header:
@@ -24,10 +48,8 @@ class Header:
     height: int
     see_through: bool = False
     """may it have transparent places?"""
-    turns: int = 0
-    """quarter turns, counterclockwise, to see it upright, where OpenCV does not know of them"""
-    mirrored: int | None = None
-    """then mirrored: 0 top to bottom, 1 left to right; None: not"""
+    turn: Turn = Turn()
+    """where OpenCV does not know of it"""
 
 
 def read_header(content: bytes) -> Header | None:
@@ -39,6 +61,15 @@ def read_header(content: bytes) -> Header | None:
             except (TooShort, IndexError, ValueError):
                 return None
     return None
+
+
+def turn_of_exif(exif: bytes) -> Turn:
+    """How a photo with this EXIF block is turned; as it is, where the block says nothing or is damaged."""
+    try:
+        orientation = _tags(exif.removeprefix(b"Exif\0\0")).get(274)
+    except (TooShort, IndexError, ValueError):
+        return Turn()
+    return _EXIF_TURNS.get(orientation or 1, Turn())
 
 
 def _jpeg(content: bytes) -> Header:
@@ -58,7 +89,7 @@ def _jpeg(content: bytes) -> Header:
 
 def _png(content: bytes) -> Header:
     width, height = unpack_from(">II", content, 16)
-    see_through = content[25] in (4, 6) or b"tRNS" in content[:8192]
+    see_through = content[25] in (4, 6) or b"tRNS" in content[: content.find(b"IDAT")]
     return Header("PNG", width, height, see_through)
 
 
@@ -75,7 +106,8 @@ def _webp(content: bytes) -> Header:
 
 
 def _gif(content: bytes) -> Header:
-    return Header("GIF", *unpack_from("<HH", content, 6))
+    width, height = unpack_from("<HH", content, 6)
+    return Header("GIF", width, height, see_through=True)
 
 
 def _bmp(content: bytes) -> Header:
@@ -86,33 +118,39 @@ def _bmp(content: bytes) -> Header:
 
 
 def _tiff(content: bytes) -> Header:
+    tags = _tags(content)
+    if not {256, 257} <= tags.keys():  # ImageWidth, ImageLength
+        raise ValueError("no width or height")
+    return Header(TIFF, tags[256], tags[257], see_through=338 in tags)  # ExtraSamples
+
+
+def _tags(content: bytes) -> dict[int, int]:
+    """The first directory of a TIFF, which EXIF blocks are too: the number of each tag that is one short or long."""
     order = "<" if content[:2] == b"II" else ">"
     (at,) = unpack_from(f"{order}I", content, 4)
     (entries,) = unpack_from(f"{order}H", content, at)
-    size: dict[int, int] = {}
+    tags: dict[int, int] = {}
     for entry in range(at + 2, at + 2 + 12 * entries, 12):
         tag, kind = unpack_from(f"{order}HH", content, entry)
-        if tag in (256, 257):  # ImageWidth, ImageLength: a short or a long
-            size[tag] = unpack_from(f"{order}{'H' if kind == 3 else 'I'}", content, entry + 8)[0]
-    if len(size) < 2:
-        raise ValueError("no width or height")
-    return Header("TIFF", size[256], size[257])
+        tags[tag] = unpack_from(f"{order}{'H' if kind == 3 else 'I'}", content, entry + 8)[0]
+    return tags
 
 
 def _boxed(content: bytes) -> Header:
     """AVIF and HEIC: the largest of the sizes of all images in the file."""
     sizes = [unpack_from(">II", content, found.end() + 4) for found in re.finditer(b"ispe", content[:65536])]
     brands = content[8:64]
-    kind = "AVIF" if b"avif" in brands or b"avis" in brands else HEIC
+    kind = AVIF if b"avif" in brands or b"avis" in brands else HEIC
     width, height = max(sizes, key=lambda size: size[0] * size[1])
     turned, mirrored = (re.search(name + b"(.)", content[:65536], re.DOTALL) for name in (b"irot", b"imir"))
-    turns = turned[1][0] & 3 if turned else 0
-    return Header(kind, width, height, turns=turns, mirrored=mirrored[1][0] & 1 if mirrored else None)
+    turn = Turn(turned[1][0] & 3 if turned else 0, mirrored[1][0] & 1 if mirrored else None)
+    return Header(kind, width, height, b"auxiliary:alpha" in content[:65536], turn)
 
 
 def _jpeg2000(content: bytes) -> Header:
-    height, width = unpack_from(">II", content, content.index(b"ihdr") + 4)
-    return Header("JPEG 2000", width, height)
+    # of the code itself, which is what gets unpacked: the box before it may say something else
+    right, bottom, left, top = unpack_from(">4I", content, content.index(b"\xff\x4f\xff\x51") + 8)
+    return Header("JPEG 2000", right - left, bottom - top)
 
 
 def _pnm(content: bytes) -> Header:

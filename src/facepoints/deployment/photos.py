@@ -2,13 +2,16 @@
 
 OpenCV decodes JPEG (CMYK, too), PNG of any depth, WebP, AVIF, TIFF, GIF (the first picture), BMP, JPEG 2000 and PNM,
 and turns them as their EXIF orientation says. What it does not do happens here: sizes are looked at before anything
-is unpacked, see-through places become white, AVIF is turned, and HEIC is handed to pillow-heif where that is there.
+is unpacked, see-through places become white, what OpenCV leaves lying is turned, and HEIC is handed to pillow-heif
+where that is there.
 """
 
 from __future__ import annotations
 
 import importlib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.deployment.photo_header import HEIC, read_header
+from facepoints.deployment.photo_header import AVIF, HEIC, TIFF, Header, Turn, read_header, turn_of_exif
 from facepoints.errors import BadChoice, BadFile, MissingExtra
 
 Pixels = NDArray[np.uint8]
@@ -28,6 +31,8 @@ LARGEST = 200_000_000
 
 URL = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 """How an address in the net begins; of the two slashes a path keeps one."""
+
+_STRIPE = 256  # rows that are laid on white at once: their sums take several times the photo's memory
 
 _JPEG, _PNM = (".jpg", ".jpeg", ".jpe", ".jfif"), (".pgm", ".ppm", ".pbm")
 
@@ -96,41 +101,81 @@ def decode_photo(content: bytes, name: str) -> Photo:
         raise BadFile(f"{name}: claims to be {size}, more than {LARGEST // 10**6} megapixels. Make it smaller")
     if header.kind == HEIC:
         return _of_heic(content, name)
-    pixels = _decoded(content, cv2.IMREAD_COLOR)
-    if pixels is None:
+    photo = (_on_paper(content, header) if header.see_through else None) or _in_color(content, header)
+    if photo is None:
         raise BadFile(f"{name}: a damaged {header.kind} file, or a variety that OpenCV does not read. Save it as PNG")
-    if header.turns or header.mirrored is not None:
-        pixels = np.rot90(pixels, header.turns)
-        pixels = np.ascontiguousarray(pixels if header.mirrored is None else np.flip(pixels, header.mirrored))
-    if header.see_through:
-        plain = _decoded(content, cv2.IMREAD_UNCHANGED)
-        # without EXIF orientation, which turns the colors but not these
-        if plain is not None and plain.shape == (*pixels.shape[:2], 4):
-            return Photo(_on_white(pixels, plain[:, :, 3]))
-    return Photo(pixels)
+    return photo
 
 
-def _decoded(content: bytes, how: int) -> Pixels | None:
-    before = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it would write to the terminal what we raise
-    try:
-        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), how)
-    except cv2.error:
+def _in_color(content: bytes, header: Header) -> Photo | None:
+    with _quiet():
+        try:
+            pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+        except cv2.error:
+            return None
+    return None if pixels is None else Photo(_turned(_eight_bits(pixels), header.turn))
+
+
+def _on_paper(content: bytes, header: Header) -> Photo | None:
+    """A photo with its see-through places white; None where it has none, or is damaged."""
+    with _quiet():
+        try:
+            pixels, kinds, parts = cv2.imdecodeWithMetadata(
+                np.frombuffer(content, np.uint8), flags=cv2.IMREAD_UNCHANGED
+            )
+        except cv2.error:
+            return None
+    if pixels is None or pixels.shape[2:] != (4,) or pixels.dtype not in (np.uint8, np.uint16):
         return None
+    multiplied = header.kind == TIFF and pixels.dtype == np.uint8  # by libtiff, whatever the file holds
+    pixels = _eight_bits(pixels)
+    colors, opacity = pixels[:, :, :3], pixels[:, :, 3]
+    if multiplied:
+        paper = np.asarray(cv2.add(colors, cv2.cvtColor(255 - opacity, cv2.COLOR_GRAY2BGR)), np.uint8)
+    else:
+        paper = _on_white(colors, opacity)
+    turn = header.turn
+    if header.kind != AVIF:  # there a box has the say, which the header has read; TIFF comes turned and without EXIF
+        for kind, part in zip(kinds, parts, strict=True):
+            turn = turn_of_exif(bytes(part)) if kind == cv2.IMAGE_METADATA_EXIF else turn
+    return Photo(_turned(paper, turn))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Within it OpenCV keeps its warnings to itself: it would write to the terminal what we raise."""
+    before = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
     finally:
         cv2.utils.logging.setLogLevel(before)
-    return None if pixels is None else _eight_bits(pixels)
+
+
+def _turned(pixels: Pixels, turn: Turn) -> Pixels:
+    if turn == Turn():
+        return pixels
+    turned = np.rot90(pixels, turn.quarters)
+    return np.ascontiguousarray(turned if turn.mirrored is None else np.flip(turned, turn.mirrored))
 
 
 def _eight_bits(pixels: NDArray[Any]) -> Pixels:
     """16 bits as 8; 8 bits as they are."""
-    return (pixels >> 8).astype(np.uint8) if pixels.dtype == np.uint16 else np.asarray(pixels, np.uint8)
+    if pixels.dtype != np.uint16:
+        return np.asarray(pixels, np.uint8)
+    made = np.empty(pixels.shape, np.uint8)
+    np.right_shift(pixels, 8, out=made, casting="unsafe")  # a photo of 16 bits between would double the memory
+    return made
 
 
 def _on_white(pixels: Pixels, opacity: Pixels) -> Pixels:
     """Colors (h, w, 3) of which opacity (h, w) of 255 is left, on white paper."""
-    share = opacity[:, :, None].astype(np.uint16)
-    return ((pixels * share + 255 * (255 - share) + 127) // 255).astype(np.uint8)
+    made = np.empty(pixels.shape, np.uint8)
+    for top in range(0, len(pixels), _STRIPE):
+        rows = slice(top, top + _STRIPE)
+        share = opacity[rows, :, None].astype(np.uint16)
+        made[rows] = (pixels[rows] * share + 255 * (255 - share) + 127) // 255
+    return made
 
 
 def _of_array(array: NDArray[Any]) -> Photo:
