@@ -50,8 +50,8 @@ TRAINING_EXTRA = {
 }
 """Packages that the base install lacks."""
 
-EXPORT = ("facepoints.deployment.export", "facepoints.deployment.precision")
-"""The one door from deployment to training: it turns a run into a file, and makes that file smaller."""
+EXPORT = ("facepoints.deployment.export", "facepoints.deployment.finder_export", "facepoints.deployment.precision")
+"""The one door from deployment to training: it turns networks into files, and makes those smaller."""
 
 
 def name_of(path: Path) -> str:

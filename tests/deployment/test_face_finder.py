@@ -35,7 +35,7 @@ def test_large_photos_lose_neither_large_nor_small_faces(
     photo = np.full((700, 900), 100, np.uint8)
     photo[250 : 250 + small.shape[0], 300 : 300 + small.shape[1]] = small
     monkeypatch.setattr(face_finder, "TILE", 256)  # as if these were 40 megapixels
-    (face,) = detector.faces(photo)
+    (face,) = Detector(detector.network, Cascades()).faces(photo)
     where = (anna.points + 0.5) * shrink - 0.5 + [300, 250]
     assert np.linalg.norm(face.points - where, axis=1).mean() < 0.05 * face.box[2]
 

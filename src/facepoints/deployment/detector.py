@@ -8,7 +8,7 @@ for face in detector.faces("me.jpg"):
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from facepoints.deployment.face_finder import Cascades, FaceFinder, YuNet
+from facepoints.deployment.finder_network import FinderNetwork
 from facepoints.deployment.judgment import VIEWS, disagreement, distinct, likeness
 from facepoints.deployment.keypoint_network import KeypointNetwork
 from facepoints.deployment.photos import open_photo
@@ -29,8 +30,16 @@ if TYPE_CHECKING:
 FLAGSHIP = "flagship.onnx"
 """The weights that ship with the package."""
 
+CASCADES = "cascades"
+"""The word that stands for OpenCV's cascades, where a file of a face model could."""
+
 ENOUGH = 0.8
 """The score from which a candidate is a face. Higher than one half: a photo gives many candidates and few faces."""
+
+
+LOST = 5.0
+"""Times the typical error that the network may expect at the first look. Beyond, it is lost, and a candidate that the
+finder holds for none, either, is dropped: on 60 photos that saved a quarter of the time and lost no face."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,10 @@ class Refined:
             np.concatenate([part.score for part in parts]),
         )
 
+    def weighed(self, odds: NDArray[np.float64]) -> Refined:
+        """The same with scores after one more witness, who says so many times likelier a face than none, (n,)."""
+        return replace(self, score=self.score * odds / (self.score * odds + 1 - self.score))
+
     def take(self, which: NDArray[Any] | slice) -> Refined:
         """Those at these positions, or where a mask holds."""
         return Refined(self.regions.take(which), self.points[which], self.expected_error[which], self.score[which])
@@ -81,7 +94,7 @@ class Detector:
 
     def __init__(self, network: KeypointNetwork, finder: FaceFinder | None = None) -> None:
         self.network = network
-        self.finder: FaceFinder = finder or Cascades()
+        self.finder: FaceFinder = finder or FinderNetwork.shipped(network.threads)
 
     @property
     def keypoints(self) -> KeypointSet:
@@ -120,13 +133,18 @@ class Detector:
         return ()
 
     def _judged(self, gray: Gray, candidates: Regions) -> Refined:
-        """Those candidates that are faces, each face once."""
+        """Those candidates that are faces, each face once. Views and finder are two witnesses: their odds multiply."""
         first = self.refine(gray, candidates, views=1)
+        odds = np.ones(len(candidates)) if candidates.odds is None else candidates.odds
+        error = first.expected_error.mean(axis=1) * FACE_SIZE / candidates.side
+        likely = np.flatnonzero((odds >= 1) | (error <= LOST * self.network.facts.typical_error[0].mean()))
         wanted = self.regions_of(first.points)
-        once = distinct(first.points, wanted.side, np.arange(len(wanted)))
-        found = self.refine(gray, wanted.take(once))
-        unsure = found.take(found.score < ENOUGH)
-        again = self.refine(gray, self.regions_of(unsure.points))  # a crop that was far off gets one more chance
+        once = likely[distinct(first.points[likely], wanted.side[likely], np.arange(len(likely)))]
+        odds = odds[once]
+        found = self.refine(gray, wanted.take(once)).weighed(odds)
+        unsure = found.score < ENOUGH
+        # a crop that was far off gets one more chance
+        again = self.refine(gray, self.regions_of(found.points[unsure])).weighed(odds[unsure])
         found = Refined.joined([found, again])
         found = found.take(found.score >= ENOUGH)
         return found.take(distinct(found.points, found.regions.side, np.argsort(-found.score, kind="stable")))
@@ -166,12 +184,15 @@ def load(
 ) -> Detector:
     """A detector from an .onnx file of `facepoints export`, or with the weights that ship with the package.
 
-    threads: for the network; None: as many as there are cores, at most 4. face_model: a YuNet file that finds the
-    faces instead of OpenCV's cascades. Raises BadRun where a file is absent, damaged or something else.
+    threads: for each network; None: as many as there are cores, at most 4. face_model: a YuNet file that finds the
+    faces instead of our own network, or the word `cascades` for those of OpenCV. Raises BadRun where a file is absent,
+    damaged or something else.
     """
     if model is None:
         content = files("facepoints").joinpath("weights", FLAGSHIP).read_bytes()
         network = KeypointNetwork(content, FLAGSHIP, threads)
     else:
         network = KeypointNetwork.open(Path(model), threads)
-    return Detector(network, YuNet(Path(face_model)) if face_model is not None else None)
+    if face_model is None:
+        return Detector(network)
+    return Detector(network, Cascades() if str(face_model) == CASCADES else YuNet(Path(face_model)))

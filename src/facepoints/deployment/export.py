@@ -167,7 +167,7 @@ def save_graph(model: Model, words: dict[str, Any], path: Path) -> None:
     graph = Graph(model).eval()
     with torch.no_grad():
         outputs = ["points", "expected_error"][: len(graph(*example))]
-    with _silence():
+    with silence():
         program = torch.onnx.export(
             graph,
             example,
@@ -184,15 +184,15 @@ def save_graph(model: Model, words: dict[str, Any], path: Path) -> None:
     save_file(program.model_proto, words, path)
 
 
-def save_file(proto: onnx.ModelProto, words: dict[str, Any], path: Path) -> None:
-    """Write an ONNX model with `words` as its only metadata."""
+def save_file(proto: onnx.ModelProto, words: dict[str, Any], path: Path, key: str = METADATA) -> None:
+    """Write an ONNX model with `words`, as JSON under `key`, as its only metadata."""
     del proto.metadata_props[:]
     for node in proto.graph.node:
         del node.metadata_props[:]  # torch writes where on this machine each line of the program stands
         node.doc_string = ""
     for value in (*proto.graph.input, *proto.graph.output, *proto.graph.value_info):
         del value.metadata_props[:]
-    proto.metadata_props.add(key=METADATA, value=json.dumps(words))
+    proto.metadata_props.add(key=key, value=json.dumps(words))
     onnx.checker.check_model(proto)
     path.write_bytes(proto.SerializeToString())
 
@@ -216,7 +216,7 @@ def compare(model: Model, path: Path, faces: NDArray[np.uint8], kind: str = "rea
 
 
 @contextlib.contextmanager
-def _silence() -> Iterator[None]:
+def silence() -> Iterator[None]:
     """Without what torch's exporter says of itself: of operators of torchvision, of its own deprecations."""
     loud = logging.getLogger("torch.onnx")
     before = loud.level

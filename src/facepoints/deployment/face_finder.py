@@ -1,7 +1,8 @@
 """Where faces may be in a photo: candidates, which the keypoint network then judges.
 
-OpenCV's cascades come with its wheel (Viola and Jones, 2001, "Rapid object detection using a boosted cascade of
-simple features"); a YuNet file does it with OpenCV's own class. Any other finder that keeps the protocol will do.
+Our own network is in `finder_network`. OpenCV's cascades come with its wheel (Viola and Jones, 2001, "Rapid object
+detection using a boosted cascade of simple features"); a YuNet file does it with OpenCV's own class. Any other finder
+that keeps the protocol will do.
 """
 
 from __future__ import annotations

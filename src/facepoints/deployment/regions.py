@@ -7,13 +7,14 @@ face, a quarter turn has its forehead to the right.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from facepoints.data.face_square import as_complex, squares_of_points
 from facepoints.errors import BadChoice
 from facepoints.keypoints import FACE_SIZE
 
@@ -37,6 +38,8 @@ class Regions:
     """(n,), px of the photo"""
     roll: NDArray[np.float64]
     """(n,), radians clockwise"""
+    odds: NDArray[np.float64] | None = None
+    """(n,): how many times likelier a face than none, as who found them says; None: nobody said"""
 
     def __len__(self) -> int:
         return len(self.side)
@@ -52,31 +55,28 @@ class Regions:
     def of_points(cls, points: NDArray[np.floating[Any]], typical: NDArray[np.floating[Any]]) -> Regions:
         """The squares in whose crops points (n, k, 2), px of the photo, come nearest to typical (k, 2), px of a crop.
 
-        Nearest by least squares over moves, turns and sizes: Umeyama (1991), "Least-squares estimation of
-        transformation parameters", which in a plane is one division of complex numbers.
+        Nearest by least squares over moves, turns and sizes.
         """
-        photo, crop = _complex(points), _complex(typical)
-        middle, usual = photo.mean(axis=1), crop.mean()
-        away = crop - usual
-        turn = (photo - middle[:, None]) @ away.conj() / np.maximum((away * away.conj()).real.sum(), 1e-9)
-        center = middle + turn * (complex(MIDDLE, MIDDLE) - usual)
-        return cls(np.stack([center.real, center.imag], axis=1), FACE_SIZE * np.abs(turn), np.angle(turn))
+        return cls(*squares_of_points(points, typical))
 
     @classmethod
     def joined(cls, parts: Sequence[Regions]) -> Regions:
         """All regions of the parts, in order."""
         if not parts:
             return cls(np.zeros((0, 2)), np.zeros(0), np.zeros(0))
-        columns = ([p.center for p in parts], [p.side for p in parts], [p.roll for p in parts])
-        return cls(*(np.concatenate(column) for column in columns))
+        center, side, roll = ([p.center for p in parts], [p.side for p in parts], [p.roll for p in parts])
+        said = [p.odds for p in parts if p.odds is not None]
+        odds = np.concatenate(said) if len(said) == len(parts) else None
+        return cls(np.concatenate(center), np.concatenate(side), np.concatenate(roll), odds)
 
     def take(self, which: NDArray[Any] | slice) -> Regions:
         """The regions at these positions, or where a mask holds."""
-        return Regions(self.center[which], self.side[which], self.roll[which])
+        odds = None if self.odds is None else self.odds[which]
+        return Regions(self.center[which], self.side[which], self.roll[which], odds)
 
     def grown(self, factor: float) -> Regions:
         """The same squares with another side."""
-        return Regions(self.center, self.side * factor, self.roll)
+        return replace(self, side=self.side * factor)
 
     @property
     def boxes(self) -> NDArray[np.float64]:
@@ -87,7 +87,7 @@ class Regions:
     def on_photo(self, points: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         """Points (n, k, 2) in px of the crops, in px of the photo."""
         turn = (self.side / FACE_SIZE * np.exp(1j * self.roll))[:, None]
-        moved = _complex(self.center)[:, None] + turn * (_complex(points) - complex(MIDDLE, MIDDLE))
+        moved = as_complex(self.center)[:, None] + turn * (as_complex(points) - complex(MIDDLE, MIDDLE))
         return np.stack([moved.real, moved.imag], axis=2).astype(np.float32)
 
     def crops(self, gray: Gray) -> NDArray[np.uint8]:
@@ -133,8 +133,3 @@ def _surroundings(
         part = np.asarray(cv2.copyMakeBorder(part, 0, int(over_y), 0, int(over_x), cv2.BORDER_REPLICATE), np.uint8)
     small = (part.shape[1] // factor, part.shape[0] // factor)
     return first.astype(np.float64), np.asarray(cv2.resize(part, small, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _complex(points: NDArray[np.floating[Any]]) -> NDArray[np.complex128]:
-    """Points (..., 2) as x + iy: a turn is a product."""
-    return points[..., 0].astype(np.float64) + 1j * points[..., 1]

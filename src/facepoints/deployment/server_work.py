@@ -1,7 +1,7 @@
 """The server's work: a few threads around one detector, and a queue before them that has an end.
 
-Requests are not gathered into batches. Most of the time for a photo goes into finding its face, which OpenCV does photo
-by photo, and the network gains little: docs/server.md has the figures.
+Requests are not gathered into batches. Photos differ in size, so that their faces are found photo by photo, and the
+keypoint network gains little: docs/server.md has the figures.
 """
 
 from __future__ import annotations
