@@ -102,7 +102,7 @@ def to_int8(source: Path, out: Path, faces: LabeledFaces) -> None:
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             nodes_to_exclude=kept,
-            op_types_to_quantize=["Conv", "Gemm", "MatMul", "Add"],
+            op_types_to_quantize=["Conv", "Gemm", "MatMul", "Add", "Relu"],
         )
     finally:
         prepared.unlink(missing_ok=True)

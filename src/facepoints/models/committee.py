@@ -36,14 +36,14 @@ class Committee(AllAnswers):
         spread = torch.stack([one.spread for one in seen]).square().mean(0)
         apart = (each - points.unsqueeze(1)).square().sum(3).mean(1)
         return Seen(
-            points + self.correction(points),
+            points,
             (spread + apart).sqrt(),
             torch.stack([one.peak for one in seen]).mean(0),
             torch.cat([one.deep for one in seen], dim=1),
             torch.stack([one.maps for one in seen]).mean(0),
         )
 
-    def correction(self, points: Tensor) -> Tensor:
-        """What is added to the mean's points (n, answers, 2): `straighten` of them, whose last row is a constant."""
+    def settled(self, points: Tensor) -> Tensor:
+        """The points (n, answers, 2), straightened: after a mirrored view is averaged in, as labels have sides."""
         flat = points.flatten(1)
-        return (flat @ self.straighten[:-1] + self.straighten[-1]).view_as(points)
+        return points + (flat @ self.straighten[:-1] + self.straighten[-1]).view_as(points)

@@ -92,20 +92,25 @@ class Model(nn.Module):
             return self(images, source), None
         network = cast("AllAnswers", self.network)
         seen = network.look(images)
-        points = network.asked(seen.points, source) + self.label_offset[source]
+        points = network.asked(network.settled(seen.points), source) + self.label_offset[source]
         return points, network.asked(self.expected_error(seen).unsqueeze(2), source).squeeze(2)
 
     def mirrored_too(self, images: Tensor, source: Tensor) -> tuple[Tensor, Tensor | None]:
         """Like answer, averaged with what the network says of the mirrored faces."""
         swap = torch.from_numpy(self.keypoints.mirror).to(images.device)
         offset = self.label_offset[source]
-        points, error = self.answer(images, source)
-        again, error_again = self.answer(images.flip(3), source)
-        again = (again - offset)[:, swap]
-        again = torch.stack([FACE_SIZE - 1 - again[..., 0], again[..., 1]], dim=-1) + offset
-        if error is not None and error_again is not None:
-            error = (error + error_again[:, swap]) / 2
-        return (points + again) / 2, error
+        network = self.network
+        if not isinstance(network, AllAnswers):
+            again = self.without_offset(images.flip(3), source)[:, swap]
+            return (self.without_offset(images, source) + _mirrored(again)) / 2 + offset, None
+        both = network.look(images), network.look(images.flip(3))
+        swap_all = torch.cat([swap, swap + len(swap)])
+        points = (both[0].points + _mirrored(both[1].points[:, swap_all])) / 2
+        points = network.asked(network.settled(points), source) + offset
+        if self.expected_error is None:
+            return points, None
+        errors = [network.asked(self.expected_error(seen).unsqueeze(2), source).squeeze(2) for seen in both]
+        return points, (errors[0] + errors[1][:, swap]) / 2
 
     def predict(
         self, faces: NDArray[np.uint8], source: NDArray[np.int64], *, flip: bool = False
@@ -144,3 +149,8 @@ class Model(nn.Module):
 def _parts(n: int) -> Iterator[slice]:
     for start in range(0, n, BATCH):
         yield slice(start, min(start + BATCH, n))
+
+
+def _mirrored(points: Tensor) -> Tensor:
+    """Points (..., 2) of a mirrored face, where they lie on the face as it is."""
+    return torch.stack([FACE_SIZE - 1 - points[..., 0], points[..., 1]], dim=-1)

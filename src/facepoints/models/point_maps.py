@@ -76,12 +76,16 @@ class AllAnswers(nn.Module):
         """All that there is to see in images (n, 1, 96, 96), 0 to 1."""
         raise NotImplementedError
 
+    def settled(self, points: Tensor) -> Tensor:
+        """The points (n, sources * k, 2) that are answered, from those seen, or from the mean over several views."""
+        return points
+
     def asked(self, answers: Tensor, source: Tensor) -> Tensor:
         """Of all answers (n, sources * k, c) those that the sources (n,) give: (n, k, c)."""
         return answers.gather(1, self.answering[source].unsqueeze(2).expand(-1, -1, answers.shape[2]))
 
     def forward(self, images: Tensor, source: Tensor) -> Tensor:
-        return self.asked(self.look(images).points, source)
+        return self.asked(self.settled(self.look(images).points), source)
 
 
 class PointMaps(AllAnswers):

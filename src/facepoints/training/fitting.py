@@ -27,6 +27,10 @@ from facepoints.training.recipe import Recipe
 LABEL_OFFSET_RATE = 0.05
 """Learning rate of the label offsets, in pixels a step: they are worth a pixel or two, weights a hundredth."""
 
+LABEL_OFFSET_DECAY = 0.1
+"""Only what mirrors and turns betray may stay in them. Without decay they take up, in the first steps, where points
+usually lie (5 px were seen), which the network could answer as well."""
+
 
 class Batches:
     """The positions of n rows in batches, (batch_size,) each; shuffled anew each epoch, the same for a seed.
@@ -220,7 +224,8 @@ class Fitting(LightningModule):
                 {"params": rest, "weight_decay": 0.0},
             ]
         if recipe.label_offset:
-            groups.append({"params": [self.model.label_offset], "weight_decay": 0.0, "lr": LABEL_OFFSET_RATE})
+            offset = {"params": [self.model.label_offset], "weight_decay": LABEL_OFFSET_DECAY, "lr": LABEL_OFFSET_RATE}
+            groups.append(offset)
         optimizer = _OPTIMIZERS[recipe.optimizer](groups, recipe.learning_rate)
         steps = len(self.train_dataloader())
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step / steps, recipe))
