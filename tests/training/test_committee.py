@@ -13,6 +13,7 @@ import torch
 from facepoints.data.faces import LabeledFaces
 from facepoints.data.split import Split, group_alike
 from facepoints.errors import AlreadyTrained, BadChoice, BadRun
+from facepoints.keypoints import FIFTEEN
 from facepoints.models.checkpoint import load_model
 from facepoints.models.committee import Committee
 from facepoints.models.model import Model
@@ -34,8 +35,6 @@ def models(n: int = 3) -> list[Model]:
     made = []
     for seed in range(n):
         torch.manual_seed(seed)
-        from facepoints.keypoints import FIFTEEN
-
         model = Model(KINDS[seed % 2], FIFTEEN, Size(width=4), {"name": "x"})
         with torch.no_grad():
             for weight in model.network.parameters():
@@ -70,6 +69,16 @@ def test_a_committee_answers_with_the_mean_in_each_source_s_way(few_faces: Label
     for flip in (False, True):
         mean = np.mean([member.predict(faces, source, flip=flip) for member in members], axis=0)
         np.testing.assert_allclose(joined.predict(faces, source, flip=flip), mean, atol=2e-3)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_what_straightening_adds_is_not_mirrored(few_faces: LabeledFaces, flip: bool) -> None:
+    joined = join(models(), Recipe(name="x"), Size(width=4))
+    assert isinstance(joined.network, Committee)
+    faces, source = few_faces.faces[:6], few_faces.source[:6]
+    before = joined.predict(faces, source, flip=flip)
+    joined.network.straighten[-1, ::2] = 3.0  # each point three pixels to the right
+    np.testing.assert_allclose(joined.predict(faces, source, flip=flip), before + [3, 0], atol=1e-3)
 
 
 def test_a_common_error_is_straightened(few_faces: LabeledFaces) -> None:

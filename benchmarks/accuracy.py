@@ -1,11 +1,12 @@
-"""What each recipe scores: trains every recipe of the book on the same rows and writes one table.
+"""How accurate each recipe is: trains every recipe of the book on the same rows and writes one table.
 
-    python benchmarks/recipes.py DATA --out runs/book [--cap cnn-leaky=8 ...] [--readme README.md]
+    python benchmarks/accuracy.py DATA --out runs/book [--cap cnn-leaky=8 ...] [--readme README.md]
 
 All recipes get the same validation rows (15 % of the rows by groups), whatever split they would choose themselves, and
 are scored on all points of these rows: a recipe with fewer keypoints answers the others with their typical place.
 A run that is there is not trained again and a stopped one goes on, so the script can be stopped at any time. What
 recipes.json says of the recipes that --only leaves aside stays; README.md is written once the table is complete.
+flagship-ensemble and flagship, which take hours, are trained only where --only names them.
 """
 
 from __future__ import annotations

@@ -14,13 +14,13 @@ import pytest
 from facepoints.data.faces import LabeledFaces
 from facepoints.training.recipe_book import BOOK
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "recipes.py"
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "accuracy.py"
 
 
 @pytest.fixture
-def recipes(monkeypatch: pytest.MonkeyPatch, few_faces: LabeledFaces) -> ModuleType:
+def accuracy(monkeypatch: pytest.MonkeyPatch, few_faces: LabeledFaces) -> ModuleType:
     """The script, with trainings that cost nothing: each is worse than the one before."""
-    found = importlib.util.spec_from_file_location("recipes_benchmark", SCRIPT)
+    found = importlib.util.spec_from_file_location("accuracy_benchmark", SCRIPT)
     assert found is not None
     assert found.loader is not None
     script = importlib.util.module_from_spec(found)
@@ -41,14 +41,14 @@ def row(epochs: int = 30, allowed: int = 30, of_recipe: int = 30) -> dict[str, A
 
 
 def test_only_some_recipes_leave_the_others_figures_and_the_readme(
-    recipes: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    accuracy: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     readme, table = tmp_path / "README.md", tmp_path / "out" / "recipes.json"
-    readme.write_text(f"before\n{recipes.BEGIN}\nold\n{recipes.END}\nafter\n")
+    readme.write_text(f"before\n{accuracy.BEGIN}\nold\n{accuracy.END}\nafter\n")
 
     def run(*words: str) -> dict[str, int]:
-        monkeypatch.setattr(sys, "argv", ["recipes.py", "drawn", "--out", str(table.parent), *words])
-        recipes.main()
+        monkeypatch.setattr(sys, "argv", ["accuracy.py", "drawn", "--out", str(table.parent), *words])
+        accuracy.main()
         return {line["recipe"]: line["all"]["rmse"] for line in json.loads(table.read_text())}
 
     assert run("--only", "cnn", "--readme", str(readme)) == {"cnn": 2}
@@ -67,11 +67,11 @@ def test_only_some_recipes_leave_the_others_figures_and_the_readme(
     assert all(f"| `{name}` |" in readme.read_text() for name in everything)
 
 
-def test_figures_of_other_rows_are_not_mixed_in(recipes: ModuleType, tmp_path: Path) -> None:
+def test_figures_of_other_rows_are_not_mixed_in(accuracy: ModuleType, tmp_path: Path) -> None:
     lines = [{"recipe": "a", "judged": "these"}, {"recipe": "b", "judged": "others"}, {"recipe": "older"}]
     (tmp_path / "recipes.json").write_text(json.dumps(lines))
-    assert set(recipes.kept(tmp_path / "recipes.json", "these")) == {"a", "older"}
-    assert recipes.kept(tmp_path / "none.json", "these") == {}
+    assert set(accuracy.kept(tmp_path / "recipes.json", "these")) == {"a", "older"}
+    assert accuracy.kept(tmp_path / "none.json", "these") == {}
 
 
 @pytest.mark.parametrize(
@@ -83,5 +83,5 @@ def test_figures_of_other_rows_are_not_mixed_in(recipes: ModuleType, tmp_path: P
         (9, 30, 30, " (stopped early)"),
     ],
 )
-def test_why_a_training_ended(recipes: ModuleType, epochs: int, allowed: int, of_recipe: int, words: str) -> None:
-    assert recipes.ending(row(epochs, allowed, of_recipe)) == words
+def test_why_a_training_ended(accuracy: ModuleType, epochs: int, allowed: int, of_recipe: int, words: str) -> None:
+    assert accuracy.ending(row(epochs, allowed, of_recipe)) == words
