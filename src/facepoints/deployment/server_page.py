@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from starlette.staticfiles import StaticFiles
 
+from facepoints.deployment.finder_network import FINDER, METADATA
+from facepoints.deployment.keypoint_network import session_of
 from facepoints.deployment.server_examples import EXAMPLES, example
 from facepoints.keypoints import FIFTEEN
 from facepoints.page_style import STYLE
@@ -16,6 +21,9 @@ from facepoints.pages import Section, bold, code, joined, listed, page, text
 
 FOLDER = Path(__file__).parent / "page"
 """index.html is served at /, everything in the folder below /page/."""
+
+WEIGHTS = Path(__file__).parents[1] / "weights"
+"""Where the finder's network is that the page may run."""
 
 HEADERS = {
     # nothing comes from elsewhere and nothing goes there; wasm and its threads may run
@@ -40,11 +48,11 @@ class _Files(StaticFiles):
         return response
 
 
-def add_page(app: FastAPI, points: Sequence[str], folder: Path = FOLDER) -> None:
-    """Give the app its page; points: the names of the model's keypoints."""
+def add_page(app: FastAPI, points: Sequence[str], folder: Path = FOLDER, weights: Path = WEIGHTS) -> None:
+    """Give the app its page; points: the names of the model's keypoints; weights: where the finder's network is."""
     index = folder / "index.html"
     if index.is_file():
-        _add_supplies(app, points, folder)
+        _add_supplies(app, points, folder, weights)
         app.mount("/page", _Files(directory=folder))
 
     @app.get("/", include_in_schema=False)
@@ -54,8 +62,9 @@ def add_page(app: FastAPI, points: Sequence[str], folder: Path = FOLDER) -> None
         return HTMLResponse(usage(points, str(request.base_url)), headers=HEADERS)
 
 
-def _add_supplies(app: FastAPI, points: Sequence[str], folder: Path) -> None:
+def _add_supplies(app: FastAPI, points: Sequence[str], folder: Path, weights: Path) -> None:
     """What the page needs besides its files; asked for before the folder's own."""
+    finder = _Files(directory=weights, check_dir=False)
     about = {
         # a page that had to try would leave an error in the browser's console
         "runtime": (folder / "runtime" / "ort.wasm.min.mjs").is_file(),
@@ -64,8 +73,12 @@ def _add_supplies(app: FastAPI, points: Sequence[str], folder: Path) -> None:
     }
 
     @app.get("/page/about.json", include_in_schema=False)
-    async def about_page() -> Response:
-        return JSONResponse(about, headers=HEADERS)
+    def about_page() -> Response:
+        return JSONResponse(about | {"finder": _finder_facts(weights / FINDER)}, headers=HEADERS)
+
+    @app.get(f"/page/{FINDER}", include_in_schema=False)
+    async def finder_file(request: Request) -> Response:
+        return await finder.get_response(FINDER, request.scope)
 
     @app.get("/page/house.css", include_in_schema=False)
     async def house_style() -> Response:
@@ -76,6 +89,14 @@ def _add_supplies(app: FastAPI, points: Sequence[str], folder: Path) -> None:
         if name not in EXAMPLES:
             raise HTTPException(404)
         return Response(example(name), media_type="image/png", headers=HEADERS)
+
+
+@cache
+def _finder_facts(file: Path) -> Any:
+    """What the finder's file says of itself, as a browser's ONNX Runtime does not tell it; None where there is none."""
+    if not file.is_file():
+        return None
+    return json.loads(session_of(file.read_bytes(), file.name, 1).get_modelmeta().custom_metadata_map[METADATA])
 
 
 def usage(points: Sequence[str], url: str) -> str:

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from facepoints.deployment.server_page import FOLDER
+from facepoints.deployment.finder_network import FINDER
+from facepoints.deployment.server_page import FOLDER, WEIGHTS
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
@@ -24,6 +25,10 @@ AXE = Path(__file__).parents[3] / "page" / "node_modules" / "axe-core" / "axe.mi
 needs_runtime = pytest.mark.skipif(
     not (FOLDER / "runtime" / "ort.wasm.min.mjs").is_file(), reason="no network in the browser: run scripts/page"
 )
+
+needs_finder = pytest.mark.skipif(not (WEIGHTS / FINDER).is_file(), reason="no finder's network in the package")
+PATIENCE = 120_000
+"""Milliseconds that anything may take: a busy machine needs them, a page that hangs fails all the same."""
 
 
 @contextmanager
@@ -39,12 +44,18 @@ def chromium(*more: str) -> Iterator[Any]:
 
 
 @contextmanager
-def opened(browser: Any, url: str, *, may_say: str = "", **looks: Any) -> Iterator[Any]:
-    """The page in a window; in the end it must have logged no error, but for those with these words."""
+def opened(browser: Any, url: str, *, may_say: str = "", without_finder: bool = False, **looks: Any) -> Iterator[Any]:
+    """The page in a window; in the end it must have logged no error, but for those with these words.
+
+    without_finder: as if the package had no network that finds faces.
+    """
     context = browser.new_context(accept_downloads=True, **{"viewport": {"width": 1280, "height": 900}, **looks})
+    context.set_default_timeout(PATIENCE)
     page, faults = context.new_page(), []
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda said: faults.append(said.text) if said.type in ("error", "warning") else None)
+    if without_finder:
+        page.route("**/about.json", lambda route: route.fulfill(json=route.fetch().json() | {"finder": None}))
     page.goto(url)
     page.wait_for_selector("#examples button")
     yield page
@@ -52,9 +63,16 @@ def opened(browser: Any, url: str, *, may_say: str = "", **looks: Any) -> Iterat
     assert [fault for fault in faults if not may_say or may_say not in fault] == []
 
 
+def sent_by(page: Any) -> list[str]:
+    """Addresses that the page sends something to, from now on; what only asks is not among them."""
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if request.method != "GET" else None)
+    return sent
+
+
 def wait_for_text(page: Any, selector: str, pattern: str) -> None:
     """Until the text of an element matches; the page's own rules forbid waiting for a function."""
-    page.locator(selector).filter(has_text=re.compile(pattern)).wait_for(timeout=30_000)
+    page.locator(selector).filter(has_text=re.compile(pattern)).wait_for(timeout=PATIENCE)
 
 
 def wait_for_faces(page: Any, photo: str = "") -> None:

@@ -10,7 +10,18 @@ import pytest
 from facepoints.data.moving_photo import moving_photo
 from facepoints.deployment.server import Settings
 
-from .browser import chromium, needs_runtime, opened, shown_points, wait_for_faces, wait_for_text, write_video
+from .browser import (
+    PATIENCE,
+    chromium,
+    needs_finder,
+    needs_runtime,
+    opened,
+    sent_by,
+    shown_points,
+    wait_for_faces,
+    wait_for_text,
+    write_video,
+)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +50,7 @@ def browser(filmed):
 
 
 def follow(page):
-    page.wait_for_selector("#marks .dot", timeout=30_000)
+    page.wait_for_selector("#marks .dot", timeout=PATIENCE)
     wait_for_text(page, "#status", "^Following your face")
 
 
@@ -65,11 +76,14 @@ def test_points_follow_the_face_and_a_picture_can_be_kept(browser, url, filmed, 
         assert page.locator("#photo").is_visible()
 
 
+FINDERS = [pytest.param(False, id="finder", marks=needs_finder), pytest.param(True, id="held-in-the-middle")]
+
+
 @needs_runtime
-def test_staying_on_the_device_the_camera_sends_nothing(browser, url):
-    with opened(browser, url) as page:
-        sent = []
-        page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+@pytest.mark.parametrize("without_finder", FINDERS)
+def test_on_the_device_the_camera_sends_nothing(browser, url, without_finder):
+    with opened(browser, url, without_finder=without_finder) as page:
+        sent = sent_by(page)
         page.check("#stay")
         page.click("#camera")
         follow(page)
@@ -79,7 +93,7 @@ def test_staying_on_the_device_the_camera_sends_nothing(browser, url):
 
 
 def test_the_server_can_follow_too(browser, url):
-    about = {"runtime": False, "measures": True, "examples": []}
+    about = {"runtime": False, "finder": None, "measures": True, "examples": []}
     with browser.new_context() as context:
         page = context.new_page()
         page.route("**/about.json", lambda route: route.fulfill(json=about))

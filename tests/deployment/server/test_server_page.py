@@ -9,7 +9,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from facepoints.deployment.server_page import FOLDER, HEADERS, add_page, usage
+from facepoints.deployment.finder_network import FINDER
+from facepoints.deployment.server_page import FOLDER, HEADERS, WEIGHTS, add_page, usage
 
 
 def answers(app: FastAPI, *paths: str) -> list[httpx.Response]:
@@ -46,6 +47,21 @@ def test_nothing_else_is_a_file_of_the_page(folder: Path, path: str) -> None:
     add_page(app, ["nose_tip"], folder)
     (answer,) = answers(app, f"/page/{path}")
     assert answer.status_code == 404
+
+
+def test_the_finder_lies_beside_the_page_with_what_it_says_of_itself(folder: Path, tmp_path: Path) -> None:
+    empty, alone = FastAPI(), tmp_path / "none"
+    add_page(empty, ["nose_tip"], folder, alone)
+    about, absent = answers(empty, "/page/about.json", f"/page/{FINDER}")
+    assert (about.json()["finder"], absent.status_code) == (None, 404)
+    if not (WEIGHTS / FINDER).is_file():
+        pytest.skip("no finder's network in the package")
+    app = FastAPI()
+    add_page(app, ["nose_tip"], folder)
+    about, file = answers(app, "/page/about.json", f"/page/{FINDER}")
+    assert about.json()["finder"].keys() >= {"stride", "sides", "unit"}
+    assert file.content == (WEIGHTS / FINDER).read_bytes()
+    assert {name: file.headers[name] for name in HEADERS} == HEADERS
 
 
 def test_without_a_page_it_says_how_to_ask(tmp_path: Path) -> None:

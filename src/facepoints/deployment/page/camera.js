@@ -1,12 +1,13 @@
 // Live points: the face is found once, then followed from frame to frame and smoothed.
 
-import { Picture, boxOf, faceInBox, refine, regionOfPoints } from "./geometry.js";
+import { asFace } from "./faces.js";
+import { Picture, regionOfPoints } from "./geometry.js";
+import { ENOUGH, faceInBox, refine } from "./judgment.js";
 import { Smoother } from "./smoothing.js";
 
-const ENOUGH = 0.8; // score from which a candidate is a face, as deployment/detector.py
 const HOLDS = 0.4; // the least score of a followed face, as deployment/tracking.py
 const VIEWS = 2; // the fewest that can disagree
-const PAUSE = 0.4; // seconds between two asks of the server where a face may be
+const PAUSE = 0.4; // seconds between two searches for a face
 
 /** The middle of a picture, where a person before a camera usually is: a box [x, y, w, h]. */
 export function middleBox(width, height) {
@@ -17,8 +18,9 @@ export function middleBox(width, height) {
 /**
  * Follows the largest face in a video element.
  *
- * how: {facts, look, find, shown}: the model's facts; who gives points; who finds a face in a frame, or null where the
- * person holds the face in the middle; what to do with each frame's {face, perSecond, width, height}.
+ * how: {facts, look, find, shown}: the model's facts; who gives points; who finds faces in a frame, given it as a Picture
+ * and as a function that makes a file of it, or null where the person holds the face in the middle; what to do with each
+ * frame's {face, perSecond, width, height}.
  */
 export class Camera {
   constructor(video, how) {
@@ -71,7 +73,7 @@ export class Camera {
 
   async #faceIn(picture) {
     const { facts, look } = this.how;
-    const found = this.region ? await refine(picture, this.region, VIEWS, look) : await this.#search(picture);
+    const found = this.region ? (await refine(picture, [this.region], look, VIEWS))[0] : await this.#search(picture);
     if (!found || found.score < (this.region ? HOLDS : ENOUGH)) {
       this.region = this.smoother = null;
       return null;
@@ -88,7 +90,7 @@ export class Camera {
     if (now - (this.searched ?? -PAUSE) < PAUSE) return null;
     this.searched = now;
     if (!find) return faceInBox(picture, middleBox(picture.width, picture.height), facts.typical[0], look);
-    const [face] = await find(await this.still());
+    const [face] = await find(picture, () => this.still());
     if (!face) return null;
     const points = facts.keypoints.map((name) => face.points[name]);
     return { points, errors: facts.keypoints.map((name) => face.expected_error[name]), score: face.score, region: asRegion(face) };
@@ -101,18 +103,6 @@ export class Camera {
       else requestAnimationFrame(done);
     });
   }
-}
-
-/** A face as the server gives it, from what `refine` gives. */
-export function asFace({ region, points, errors, score }, keypoints) {
-  const named = (values) => Object.fromEntries(keypoints.map((name, i) => [name, values[i]]));
-  const to = (value) => Math.round(value * 100) / 100;
-  return {
-    box: boxOf(region).map(to),
-    score: Math.round(score * 1000) / 1000,
-    points: named(points.map((point) => point.map(to))),
-    expected_error: named(errors.map(to)),
-  };
 }
 
 function asRegion({ box: [x, y, side] }) {

@@ -1,17 +1,16 @@
-// Regions of a picture and their way to the network's 96 x 96 pixels and back; as deployment/regions.py and
-// deployment/judgment.py do it. Pixel centers are whole numbers; angles are radians, clockwise as seen.
+// Regions of a picture and their way to the network's 96 x 96 pixels and back, as deployment/regions.py does it. Pixel
+// centers are whole numbers; angles are radians, clockwise as seen.
 
 export const SIZE = 96;
 const MIDDLE = (SIZE - 1) / 2;
 const FINER = 2; // larger regions are sampled at twice the size and averaged: linear sampling alone would alias
-export const VIEWS = [1.0, 0.85, 1.15];
-const EVEN = 2.28;
-const STEEPNESS = 5.52;
 
-/** A grey picture, and smaller copies of it where they were needed. */
+export const clip = (value, least, most) => Math.min(Math.max(value, least), most);
+
+/** A grey picture: gray is a Uint8Array, row by row. */
 export class Picture {
   constructor(gray, width, height) {
-    this.levels = new Map([[1, { gray, width, height }]]);
+    this.gray = gray;
     this.width = width;
     this.height = height;
   }
@@ -26,60 +25,60 @@ export class Picture {
     return new Picture(gray, width, height);
   }
 
-  /** The picture with blocks of factor x factor pixels averaged; a block at the edge averages what there is. */
-  reduced(factor) {
-    if (!this.levels.has(factor)) this.levels.set(factor, shrunk(this.levels.get(1), factor));
-    return this.levels.get(factor);
-  }
-
   /** What the network sees of a region {x, y, side, roll}: Uint8Array of 96 x 96. Beyond the edge its pixels repeat. */
   crop({ x, y, side, roll }) {
     const fine = side > SIZE ? SIZE * FINER : SIZE;
     const factor = Math.max(1, Math.floor(side / fine));
-    const { gray, width, height } = this.reduced(factor);
+    const { part, left, top } = this.#reduced(x, y, (side / 2) * (Math.abs(Math.cos(roll)) + Math.abs(Math.sin(roll))), factor);
     const step = side / fine / factor;
     const cos = step * Math.cos(roll);
     const sin = step * Math.sin(roll);
-    const startX = (x + 0.5) / factor - 0.5 - ((fine - 1) / 2) * (cos - sin);
-    const startY = (y + 0.5) / factor - 0.5 - ((fine - 1) / 2) * (sin + cos);
+    const startX = (x - left + 0.5) / factor - 0.5 - ((fine - 1) / 2) * (cos - sin);
+    const startY = (y - top + 0.5) / factor - 0.5 - ((fine - 1) / 2) * (sin + cos);
     const times = fine / SIZE;
-    const sums = new Float32Array(SIZE * SIZE);
+    const sums = new Uint16Array(SIZE * SIZE);
     for (let row = 0; row < fine; row++) {
       for (let column = 0; column < fine; column++) {
-        const value = sampled(gray, width, height, startX + cos * column - sin * row, startY + sin * column + cos * row);
-        sums[Math.floor(row / times) * SIZE + Math.floor(column / times)] += value;
+        const value = sampled(part, startX + cos * column - sin * row, startY + sin * column + cos * row);
+        sums[Math.floor(row / times) * SIZE + Math.floor(column / times)] += Math.round(value);
       }
     }
     return Uint8Array.from(sums, (sum) => Math.round(sum / (times * times)));
   }
-}
 
-function shrunk({ gray, width, height }, factor) {
-  const w = Math.ceil(width / factor);
-  const h = Math.ceil(height / factor);
-  const small = new Uint8Array(w * h);
-  for (let row = 0; row < h; row++) {
-    for (let column = 0; column < w; column++) {
-      let sum = 0;
-      let count = 0;
-      for (let y = row * factor; y < Math.min(height, (row + 1) * factor); y++) {
-        for (let x = column * factor; x < Math.min(width, (column + 1) * factor); x++, count++) sum += gray[y * width + x];
+  /** The upright part around a place, so far and a little farther, with blocks of factor x factor pixels averaged. */
+  #reduced(x, y, reach, factor) {
+    if (factor === 1) return { part: this, left: 0, top: 0 };
+    const begin = (at, limit) => clip(Math.floor(at - reach - 2 * factor), 0, limit - 1);
+    const end = (at, first, limit) => clip(Math.ceil(at + reach + 2 * factor) + 1, first + 1, limit);
+    const [left, top] = [begin(x, this.width), begin(y, this.height)];
+    const [right, bottom] = [end(x, left, this.width) - 1, end(y, top, this.height) - 1];
+    const width = Math.ceil((right + 1 - left) / factor);
+    const height = Math.ceil((bottom + 1 - top) / factor);
+    const sums = new Uint32Array(width * height);
+    for (let row = 0; row < height * factor; row++) {
+      const line = Math.min(top + row, bottom) * this.width; // whole blocks: the last pixels repeat
+      const to = Math.floor(row / factor) * width;
+      for (let column = 0; column < width * factor; column++) {
+        sums[to + Math.floor(column / factor)] += this.gray[line + Math.min(left + column, right)];
       }
-      small[row * w + column] = Math.round(sum / count);
     }
+    const gray = Uint8Array.from(sums, (sum) => Math.round(sum / (factor * factor)));
+    return { part: { gray, width, height }, left, top };
   }
-  return { gray: small, width: w, height: h };
 }
 
-function sampled(gray, width, height, x, y) {
+/** Between four pixels; places count in 1/32 px, as OpenCV counts them. */
+function sampled({ gray, width, height }, exactX, exactY) {
+  const [x, y] = [Math.round(32 * exactX) / 32, Math.round(32 * exactY) / 32];
   const left = Math.floor(x);
   const top = Math.floor(y);
   const right = x - left;
   const down = y - top;
-  const x0 = Math.min(Math.max(left, 0), width - 1);
-  const x1 = Math.min(Math.max(left + 1, 0), width - 1);
-  const y0 = Math.min(Math.max(top, 0), height - 1) * width;
-  const y1 = Math.min(Math.max(top + 1, 0), height - 1) * width;
+  const x0 = clip(left, 0, width - 1);
+  const x1 = clip(left + 1, 0, width - 1);
+  const y0 = clip(top, 0, height - 1) * width;
+  const y1 = clip(top + 1, 0, height - 1) * width;
   const upper = gray[y0 + x0] * (1 - right) + gray[y0 + x1] * right;
   const lower = gray[y1 + x0] * (1 - right) + gray[y1 + x1] * right;
   return upper * (1 - down) + lower * down;
@@ -116,7 +115,8 @@ export function regionOfPoints(points, typical) {
   return { x, y, side: SIZE * Math.hypot(real, imaginary), roll: Math.atan2(imaginary, real) };
 }
 
-function onPicture({ x, y, side, roll }, points) {
+/** Points in px of a region's crop, in px of the picture. */
+export function onPicture({ x, y, side, roll }, points) {
   const cos = (side / SIZE) * Math.cos(roll);
   const sin = (side / SIZE) * Math.sin(roll);
   return points.map(([a, b]) => [
@@ -125,32 +125,7 @@ function onPicture({ x, y, side, roll }, points) {
   ]);
 }
 
-function mean(points) {
+/** The mean [x, y] of points. */
+export function mean(points) {
   return [0, 1].map((axis) => points.reduce((sum, point) => sum + point[axis], 0) / points.length);
-}
-
-/** The points of the face in a region, from so many views of it: {region, points, errors, score}, px of the picture. */
-export async function refine(picture, region, views, look) {
-  const seen = VIEWS.slice(0, views).map((size) => ({ ...region, side: region.side * size }));
-  const found = await look(seen.map((view) => picture.crop(view)));
-  const each = seen.map((view, i) => onPicture(view, found.points[i]));
-  const points = each[0].map((_, k) => mean(each.map((view) => view[k])));
-  const errors = points.map(
-    (_, k) => seen.reduce((sum, view, i) => sum + (found.errors[i][k] * view.side) / SIZE, 0) / views,
-  );
-  const apart = each.slice(1).map((view) => meanDistance(view, each[0]));
-  const disagreement = (Math.max(0, ...apart) * SIZE) / region.side;
-  const odds = (EVEN / Math.max(disagreement, 1e-3)) ** STEEPNESS;
-  return { region, points, errors, score: odds / (1 + odds) };
-}
-
-/** The face that a person has framed: a first look, then one at where it turned out to be. */
-export async function faceInBox(picture, box, typical, look) {
-  const first = await refine(picture, regionOfBox(box), 1, look);
-  const second = await refine(picture, regionOfPoints(first.points, typical), VIEWS.length, look);
-  return refine(picture, regionOfPoints(second.points, typical), VIEWS.length, look);
-}
-
-function meanDistance(one, other) {
-  return one.reduce((sum, [x, y], i) => sum + Math.hypot(x - other[i][0], y - other[i][1]), 0) / one.length;
 }

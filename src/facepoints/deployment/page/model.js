@@ -1,4 +1,4 @@
-// Who does the work: the server, or ONNX Runtime in this browser. Both give points of faces.
+// What the server does: it finds faces, gives points of crops, and tells of its model.
 
 import { SIZE } from "./geometry.js";
 
@@ -64,40 +64,4 @@ function npy(crops) {
   const padded = `${words.padEnd(117)}\n`; // with the 10 bytes before it a multiple of 64
   const head = new Uint8Array([0x93, ...new TextEncoder().encode("NUMPY"), 1, 0, padded.length, 0]);
   return new Blob([head, padded, ...crops]);
-}
-
-let session = null;
-
-/** The same as lookByServer, here: nothing leaves the browser. */
-export async function lookHere(crops) {
-  session ??= begin();
-  session.catch(() => {
-    session = null;
-  });
-  const { ort, network } = await session;
-  const { keypoints, typical_error } = await modelFacts();
-  const n = crops.length;
-  const pixels = new Uint8Array(n * SIZE * SIZE);
-  crops.forEach((crop, i) => pixels.set(crop, i * SIZE * SIZE));
-  const feeds = {
-    faces: new ort.Tensor("uint8", pixels, [n, SIZE, SIZE]),
-    source: new ort.Tensor("int64", new BigInt64Array(n), [n]),
-  };
-  const answer = await network.run(feeds);
-  const k = keypoints.length;
-  const at = answer.points.data;
-  const error = answer.expected_error?.data;
-  return {
-    points: crops.map((_, i) => keypoints.map((_, j) => [at[2 * (i * k + j)], at[2 * (i * k + j) + 1]])),
-    errors: crops.map((_, i) => (error ? [...error.slice(i * k, (i + 1) * k)] : typical_error[0])),
-  };
-}
-
-async function begin() {
-  const ort = await import("./runtime/ort.wasm.min.mjs");
-  ort.env.wasm.wasmPaths = new URL("./runtime/", import.meta.url).href;
-  ort.env.wasm.numThreads = 1; // a network this small gains little from a second
-  const content = await (await ask("/v1/model.onnx")).arrayBuffer();
-  const network = await ort.InferenceSession.create(new Uint8Array(content), { executionProviders: ["wasm"] });
-  return { ort, network };
 }

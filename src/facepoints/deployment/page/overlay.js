@@ -1,5 +1,7 @@
 // Marks over a picture: on the page as SVG, in a downloaded picture on a canvas. Both draw the same shapes.
 
+import { clip } from "./geometry.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 const UNSURE = 0.04; // expected error, in sides of the box, from which a point is hollow: as deployment/annotated.py
 const TWO_OF_THREE = Math.sqrt(2 * Math.log(3)); // radius, in expected errors, that holds two of three points
@@ -15,11 +17,12 @@ function shapes(photo, chosen, unit) {
   return photo.faces.flatMap((face, number) => {
     const own = number === chosen.face;
     const named = Object.entries(face.points);
+    const dot = clip(0.03 * face.box[2], 1.2 * unit, 4 * unit); // dots must leave something of a small face to be seen
     const rings = named.map(([name, at]) => ({
       kind: "ring", at, radius: TWO_OF_THREE * face.expected_error[name], number, name,
     }));
     const dots = named.map(([name, at]) => ({
-      kind: "dot", at, radius: 4 * unit, hollow: face.expected_error[name] > UNSURE * face.box[2], number, name,
+      kind: "dot", at, radius: dot, hollow: face.expected_error[name] > UNSURE * face.box[2], number, name,
     }));
     return [
       ...(photo.faces.length > 1 ? [{ kind: "box", box: face.box, own, number }] : []),
@@ -86,7 +89,7 @@ function elements(shape, unit) {
   if (shape.kind === "ring") return [made("circle", { ...circle, r: radius, class: "ring", "stroke-width": 1.5 * unit })];
   const css = shape.hollow ? "dot hollow" : "dot";
   return [
-    made("circle", { ...circle, r: radius, class: css, "stroke-width": (shape.hollow ? 2.5 : 1.2) * unit }),
+    made("circle", { ...circle, r: radius, class: css, "stroke-width": (shape.hollow ? 0.6 : 0.3) * radius }),
     made("circle", { ...circle, r: 12 * unit, class: "hold" }),
   ];
 }
@@ -117,9 +120,9 @@ const paint = {
     context.strokeStyle = COLORS.ring;
     context.stroke();
   },
-  dot(context, { at, radius, hollow }, unit) {
+  dot(context, { at, radius, hollow }) {
     circle(context, at, radius);
-    context.lineWidth = (hollow ? 2.5 : 1.2) * unit;
+    context.lineWidth = (hollow ? 0.6 : 0.3) * radius;
     context.strokeStyle = hollow ? COLORS.point : COLORS.dark;
     context.fillStyle = COLORS.point;
     if (!hollow) context.fill();

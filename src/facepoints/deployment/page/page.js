@@ -1,26 +1,35 @@
 // The page: photos come in, somebody finds the points, the person looks at them and takes them away.
 
 import { beginArrivals, wantKey } from "./arrivals.js";
-import { asFace } from "./camera.js";
+import { beginCorrections, offerCorrections, tellChosen } from "./corrections.js";
 import { asCsv, asJson, asPng, save } from "./downloads.js";
-import { beginFraming, framed, offer, withdraw } from "./framing.js";
-import { Picture, faceInBox } from "./geometry.js";
+import { facesHere } from "./faces.js";
+import { Picture } from "./geometry.js";
+import { lookHere } from "./here.js";
+import { ENOUGH } from "./judgment.js";
 import { filming, keptFrame, startCamera, stopCamera } from "./live.js";
-import { ask, facesByServer, lookHere, modelFacts, onKeyWanted } from "./model.js";
+import { ask, facesByServer, lookByServer, modelFacts, onKeyWanted } from "./model.js";
 import { beginView, chosen, counted, magnify, part, refresh, show } from "./view.js";
+import { promise, whereTo } from "./words.js";
 
 const photos = []; // {name, file, image, width, height, faces}
 let current = null;
-let about = { runtime: false, measures: false, examples: [] };
+let about = { runtime: false, finder: null, measures: false, examples: [] };
 
 const staying = () => part("stay").checked;
+const finderHere = () => (about.runtime ? about.finder : null);
+const byHand = () => staying() && !finderHere();
 
-/** What the camera's part needs of this one. */
+/** What the parts for the camera and for corrections need of this one. */
 const page = {
   say,
   complain,
   staying,
+  present,
   runtime: () => about.runtime,
+  finder: finderHere,
+  look: () => (about.runtime ? lookHere : lookByServer),
+  gray: grayOf,
   ended: () => {
     part("result").hidden = !photos.length;
     if (current) choose(current);
@@ -52,7 +61,7 @@ async function take(files) {
     photos.push(photo);
     listShots();
     if (!first) choose((first = photo));
-    if (!staying()) await findFaces(photo).catch((error) => problems.push(`${file.name}: ${error.message}`));
+    if (!byHand()) await findFaces(photo).catch((error) => problems.push(`${file.name}: ${error.message}`));
     if (photo === current) choose(photo);
   }
   if (problems.length) complain(problems.join(" "));
@@ -73,35 +82,37 @@ async function opened(file) {
 
 async function findFaces(photo) {
   say(`Looking for faces in ${photo.name} …`);
-  photo.faces = await facesByServer(photo.file, about.measures);
+  if (staying()) {
+    await new Promise((done) => setTimeout(done, 30)); // the networks keep this page busy: let it show first what it does
+    photo.faces = await facesHere(grayOf(photo), finderHere());
+  } else photo.faces = await facesByServer(photo.file, about.measures);
 }
 
-/** Show a photo; where its points are not known yet, offer the way to them. */
+/** Turn to a photo; where its points are not known yet, offer the way to them. */
 function choose(photo) {
   current = photo;
-  withdraw();
   magnify(0);
+  present(photo);
+  listShots();
+}
+
+/** Show what is known of a photo, with one of its faces chosen. */
+function present(photo, face = 0) {
   part("result").hidden = false;
   part("title").textContent = photo.name;
-  show(photo);
-  listShots();
+  show(photo, face);
   part("saving").hidden = !photo.faces;
   part("measures").disabled = !about.measures || (photo.faces !== null && !photo.faces.some((face) => face.measures));
   if (photo.faces) say(report(photo));
-  if (staying()) photo.faces ? offerAnother(photo) : frame(photo);
-}
-
-function frame(photo) {
-  offer(photo.width, photo.height);
-  part("look").textContent = "Mark the face in the frame";
-  part("look").onclick = lookInFrame;
-  say("Draw a frame around a face, from the forehead to the chin, and ask for its points.");
+  offerCorrections(photo, byHand());
 }
 
 function report({ faces, name }) {
-  if (!faces.length) return `No face was found in ${name}. A larger or brighter photo, seen more from the front, may help.`;
-  const unsure = faces.some((face) => face.score < 0.8);
-  return `Found ${counted(faces.length)} in ${name}.${unsure ? " This may be no face: move the frame and try again." : ""}`;
+  if (!faces.length) return `No face was found in ${name}. You can put a frame around one, or try a larger or brighter photo.`;
+  const unsure = faces.flatMap(({ score }, i) => (score < ENOUGH ? [i + 1] : []));
+  const which = faces.length > 1 ? `Face ${unsure.join(" and ")}` : "This";
+  const doubt = unsure.length ? ` ${which} may be no face: remove it, or frame it again.` : "";
+  return `Found ${counted(faces.length)} in ${name}.${doubt}`;
 }
 
 function listShots() {
@@ -117,7 +128,7 @@ function listShots() {
     button.onclick = async () => {
       await stopCamera(page);
       choose(photo);
-      if (!photo.faces && !staying()) await again(photo);
+      if (!photo.faces && !byHand()) await again(photo);
       part("shots").children[i].focus();
     };
     return button;
@@ -125,7 +136,7 @@ function listShots() {
   part("shots").replaceChildren(...(photos.length > 1 ? buttons : []));
 }
 
-/** Ask the server for a photo that has no points yet. */
+/** Look for the faces of a photo that has no points yet. */
 async function again(photo) {
   complain("");
   try {
@@ -136,60 +147,24 @@ async function again(photo) {
   if (photo === current) choose(photo);
 }
 
-/** The face in the frame, without the picture leaving the browser. */
-async function lookInFrame() {
-  const photo = current;
-  const box = framed();
-  part("look").disabled = true;
-  complain("");
-  say("Looking …");
-  try {
-    const { keypoints, typical } = await modelFacts();
-    photo.gray ??= grayOf(photo);
-    const found = await faceInBox(photo.gray, box, typical[0], lookHere);
-    photo.faces = [asFace(found, keypoints)];
-    if (photo !== current) return;
-    const { activeElement } = document;
-    choose(photo);
-    if (activeElement === part("frame")) part("look").focus(); // the frame is gone
-  } catch (error) {
-    complain(error.message);
-  } finally {
-    part("look").disabled = false;
-  }
-}
-
-function offerAnother(photo) {
-  part("framing").hidden = false;
-  part("look").textContent = "Frame another face";
-  part("look").onclick = () => {
-    photo.faces = null;
-    choose(photo);
-  };
-}
-
+/** What the networks see of a photo. */
 function grayOf(photo) {
+  if (photo.gray) return photo.gray;
   const canvas = document.createElement("canvas");
   canvas.width = photo.width;
   canvas.height = photo.height;
   const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.fillStyle = "white"; // what is see-through lies on white paper, as for the server
+  context.fillRect(0, 0, photo.width, photo.height);
   context.drawImage(photo.image, 0, 0);
-  return Picture.of(context.getImageData(0, 0, photo.width, photo.height));
+  photo.gray = Picture.of(context.getImageData(0, 0, photo.width, photo.height));
+  return photo.gray;
 }
 
 function tellWhere() {
-  const here = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
-  const server = here ? "the program on this computer" : `the server ${location.host}`;
   part("stay").disabled = !about.runtime;
-  part("where").textContent = staying()
-    ? "No picture leaves your browser. It cannot look for faces itself, so you put a frame around a face. Measures are left out."
-    : about.runtime
-      ? `Photos go to ${server}, which answers and forgets them.`
-      : `Photos go to ${server}, which answers and forgets them. What it takes to do without is not installed there.`;
-  part("promise").textContent =
-    `Unless “Stay on my device” is on, photos go to ${server}. It reads them, answers and forgets them: nothing is ` +
-    "stored or written to a log. With it on, the network runs in this browser and no picture leaves it. The camera: " +
-    (about.runtime ? "without it, a picture goes there only to find your face; it is followed in this browser." : "small crops of your face go there.");
+  part("where").textContent = whereTo(staying(), about.runtime, finderHere());
+  part("promise").textContent = promise(about.runtime, finderHere());
 }
 
 function beginSaving() {
@@ -203,9 +178,9 @@ function beginSaving() {
 
 async function begin() {
   onKeyWanted(wantKey);
-  beginView();
+  beginView(tellChosen);
   beginSaving();
-  beginFraming(lookInFrame);
+  beginCorrections(page);
   part("camera").onclick = () => startCamera(page);
   part("stop").onclick = () => stopCamera(page);
   part("snap").onclick = async () => take([await keptFrame(`camera ${photos.length + 1}.png`)]);
@@ -215,7 +190,7 @@ async function begin() {
     tellWhere();
     if (filming()) return startCamera(page);
     if (current) choose(current);
-    if (current && !current.faces && !staying()) await again(current);
+    if (current && !current.faces && !byHand()) await again(current);
   };
   tellWhere();
   refresh();

@@ -21,10 +21,11 @@ export const chosen = { names: false, rings: false, measures: false, face: 0 };
 let zoom = 1;
 let shown = null;
 let mirrored = false;
+let onChosen = () => {};
 
-/** Show a photo {name, image, width, height, faces}; faces null: not known yet. */
-export function show(photo, fresh = true) {
-  if (fresh) chosen.face = 0;
+/** Show a photo {name, image, width, height, faces}, one of its faces chosen; faces null: not known yet. */
+export function show(photo, face = 0) {
+  chosen.face = face;
   shown = photo;
   mirrored = false;
   const image = part("photo");
@@ -88,11 +89,16 @@ function faceButton(i) {
   button.textContent = `Face ${i + 1}`;
   button.setAttribute("aria-pressed", String(i === chosen.face));
   button.onclick = () => {
-    chosen.face = i;
-    refresh();
+    choose(i);
     part("faces").children[i].focus();
   };
   return button;
+}
+
+function choose(face) {
+  chosen.face = face;
+  refresh();
+  onChosen();
 }
 
 function table(caption, header, rows) {
@@ -195,8 +201,9 @@ export function magnify(factor) {
   hideTip();
 }
 
-/** Let hovering, touching, zooming and toggles work. */
-export function beginView() {
+/** Let hovering, touching, zooming and toggles work; whenChosen: what else to do when another face is chosen. */
+export function beginView(whenChosen) {
+  onChosen = whenChosen;
   const marks = part("marks");
   marks.addEventListener("pointerover", ({ target }) => {
     if (target.dataset.name) point(target.dataset.name, Number(target.dataset.face));
@@ -205,8 +212,7 @@ export function beginView() {
   marks.addEventListener("pointerleave", hideTip);
   marks.addEventListener("click", ({ target }) => {
     if (target.dataset.face === undefined || mirrored) return;
-    chosen.face = Number(target.dataset.face);
-    refresh();
+    choose(Number(target.dataset.face));
   });
   for (const name of ["names", "rings", "measures"]) {
     chosen[name] = part(name).checked; // a browser may remember it
