@@ -12,7 +12,7 @@ from torch import Tensor
 
 from facepoints.errors import BadChoice
 from facepoints.keypoints import FACE_SIZE, FIFTEEN, FOUR, KeypointSet
-from facepoints.models.expected_error import LARGEST, LEAST
+from facepoints.models.expected_error import KNEE, LARGEST, LEAST
 from facepoints.models.model import Model
 from facepoints.models.networks import NETWORKS, Size
 
@@ -130,7 +130,7 @@ def test_a_calibration_stretches_a_source_s_expected_errors(
     model = a_model(expected_error=True)
     assert model.expected_error is not None
     before = model.predict_with_error(faces, source)[1]
-    model.expected_error.calibration[1] = torch.tensor([np.log(2), 1.0])
+    model.expected_error.calibration[1] = torch.tensor([KNEE + np.log(2), 1.0, 1.0])
     after = model.predict_with_error(faces, source)[1]
     assert before is not None
     assert after is not None

@@ -64,7 +64,10 @@ def predict(
         float, typer.Option("--smooth", metavar="S", help="smooth points over time in videos; 0: don't", min=0)
     ] = 1.0,
     face_model: Annotated[
-        Path | None, typer.Option("--face-model", metavar="FILE", help="find faces with this YuNet .onnx file, or OpenCV's `cascades`")
+        Path | None,
+        typer.Option(
+            "--face-model", metavar="FILE", help="find faces with this YuNet .onnx file, or OpenCV's `cascades`"
+        ),
     ] = None,
 ) -> None:
     """Find the faces in photos and videos and their points: points.csv, points.json and annotated copies."""
@@ -128,7 +131,10 @@ def serve(
         list[str] | None, typer.Option("--cors", metavar="ORIGIN", help="whose pages may ask: https://...; may repeat")
     ] = None,
     face_model: Annotated[
-        Path | None, typer.Option("--face-model", metavar="FILE", help="find faces with this YuNet .onnx file, or OpenCV's `cascades`")
+        Path | None,
+        typer.Option(
+            "--face-model", metavar="FILE", help="find faces with this YuNet .onnx file, or OpenCV's `cascades`"
+        ),
     ] = None,
 ) -> None:
     """Answer over HTTP: photos in, faces and points out, and a page for the browser."""

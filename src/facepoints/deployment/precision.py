@@ -54,6 +54,19 @@ def decoding(graph: onnx.GraphProto) -> set[str]:
     return {node.name for node in graph.node if not behind[node.name]}
 
 
+def beside_points(graph: onnx.GraphProto) -> set[str]:
+    """Names of the nodes that the points do not depend on: the small head for expected errors.
+
+    In 8 bits it would save nothing, and tell errors of 2.7 pixels where at full precision it tells 2.4.
+    """
+    needed, reaching = {"points"}, set()
+    for node in reversed(graph.node):
+        if needed & set(node.output):
+            needed |= set(node.input)
+            reaching.add(node.name)
+    return {node.name for node in graph.node} - reaching
+
+
 def to_half(source: Path, out: Path) -> None:
     """Weights as 16-bit numbers, but for those of the decoding; arithmetic stays at 32.
 
@@ -92,7 +105,8 @@ def to_int8(source: Path, out: Path, faces: LabeledFaces) -> None:
     prepared = out.with_suffix(".prepared.onnx")
     try:
         quant_pre_process(source, prepared, skip_symbolic_shape=True)
-        kept = sorted(decoding(onnx.load(prepared).graph))
+        graph = onnx.load(prepared).graph
+        kept = sorted(decoding(graph) | beside_points(graph))
         quantize_static(
             prepared,
             out,

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from facepoints.data.faces import LabeledFaces
 from facepoints.keypoints import SOURCES
+from facepoints.models.expected_error import LEAST_POWER, NO_STRETCH, stretched
 from facepoints.models.model import Model
 from facepoints.models.point_maps import AllAnswers, Seen
 from facepoints.training.augmentation import Batch, augment, to_images
@@ -85,38 +86,40 @@ def learn_expected_error(
 
 
 def calibrate(model: Model, rows: LabeledFaces) -> None:
-    """Stretch the expected errors, for each source, to what is measured on labeled rows: two numbers a source."""
+    """Stretch the expected errors, for each source, to what is measured on labeled rows: three numbers a source."""
     head = model.expected_error
     if head is None:
         return
-    head.calibration.copy_(torch.tensor([[0.0, 1.0]]).repeat(len(SOURCES), 1))
+    head.calibration.copy_(torch.tensor([NO_STRETCH]).repeat(len(SOURCES), 1))
     predicted, expected = model.predict_with_error(rows.faces, rows.source)
     square = np.square(predicted - rows.points).mean(axis=2)
     for number in range(len(SOURCES)):
         chosen = rows.observed & (rows.source == number)[:, None]
         if np.count_nonzero(chosen) < 50:
-            continue  # too few to learn two numbers from: what training said stays
+            continue  # too few to learn three numbers from: what training said stays
         log_error = torch.from_numpy(np.log(cast("np.ndarray", expected)[chosen])).double()
         head.calibration[number] = _stretch(torch.from_numpy(square[chosen]).double(), log_error).float()
 
 
 def _stretch(square: Tensor, log_error: Tensor) -> Tensor:
-    """(shift, power) under which the squared errors (m,) are likeliest; outliers are left out, round by round."""
-    found = torch.tensor([0.0, 1.0], dtype=torch.float64, requires_grad=True)
+    """The calibration (3,) under which squared errors (m,) are likeliest; outliers are left out, round by round."""
+    found = torch.tensor(NO_STRETCH, dtype=torch.float64, requires_grad=True)
     kept = torch.ones_like(square, dtype=torch.bool)
     for _ in range(3):
         optimizer = torch.optim.LBFGS([found], max_iter=50, line_search_fn="strong_wolfe")
 
         def closure(optimizer: torch.optim.LBFGS = optimizer, kept: Tensor = kept) -> Tensor:
             optimizer.zero_grad()
-            loss = _unlikelihood(square[kept], found[0] + found[1] * log_error[kept]).mean()
+            loss = _unlikelihood(square[kept], stretched(log_error[kept], found)).mean()
             loss.backward()  # type: ignore[no-untyped-call]
             return loss
 
         optimizer.step(closure)  # type: ignore[no-untyped-call]
         with torch.no_grad():
-            kept = square < _OUTLIER**2 * torch.exp(2 * (found[0] + found[1] * log_error))
-    return found.detach()
+            kept = square < _OUTLIER**2 * torch.exp(2 * stretched(log_error, found))
+    found = found.detach()
+    found[1:].clamp_(min=LEAST_POWER)
+    return found
 
 
 def _unlikelihood(square: Tensor, log_error: Tensor) -> Tensor:
