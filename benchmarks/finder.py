@@ -100,8 +100,10 @@ def main() -> None:
     parser.add_argument("--finder", type=Path, help="an ONNX file; by default the one that ships with the package")
     parser.add_argument("--questions", type=Path, help="what `questions` wrote")
     parser.add_argument("--steps", type=int, default=Course().steps)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path, help="needed but for measure")
     args = parser.parse_args()
+    if args.out is None and args.task != "measure":
+        parser.error(f"{args.task} needs --out, the file to write")
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     if args.task == "train":
@@ -115,6 +117,8 @@ def main() -> None:
     else:
         outcomes = measure(finder, args.scenes)
         show(outcomes)
+        if args.out is None:
+            return
         write_text(args.out, json.dumps({name: asdict(one) for name, one in outcomes.items()}, indent=1))
 
 

@@ -151,3 +151,20 @@ def test_members_without_maps_are_refused(ensemble: Recipe, few_faces: LabeledFa
     with pytest.raises(BadChoice, match="needs networks with maps"):
         fit(ensemble.but(kinds=("dense",)), few_faces, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_force_replaces_every_member(
+    ensemble: Recipe, few_faces: LabeledFaces, plain_split: Split, tmp_path: Path
+) -> None:
+    fit(ensemble, few_faces, tmp_path, rows=plain_split)
+    alone = ensemble.but(kinds=())
+    fit(alone, few_faces, tmp_path, rows=plain_split, force=True)
+    assert sorted(path.name for path in (tmp_path / "members").iterdir()) == ["both-0-point-maps", "both-1-point-maps"]
+    assert json.loads((tmp_path / "scores.json").read_text())["epochs"] == 2
+    fit(ensemble.but(folds=0, kinds=()), few_faces, tmp_path, rows=plain_split, force=True)
+    assert not (tmp_path / "members").exists()
+
+
+def test_one_fold_would_leave_nothing_to_learn_from(ensemble: Recipe, few_faces: LabeledFaces, tmp_path: Path) -> None:
+    with pytest.raises(BadChoice, match="folds=1 would leave no rows"):
+        fit(ensemble.but(folds=1), few_faces, tmp_path)

@@ -38,7 +38,7 @@ def test_a_step_has_the_same_length_however_small_the_gradient() -> None:
     for size in (1.0, 1e-4):
         torch.manual_seed(0)
         layer = nn.Conv2d(4, 8, 3)
-        optimizer = Muon(muon_groups(layer, rate=0.1, decay=0.0), lr=0.1, fused=True)
+        optimizer = Muon(muon_groups(layer, rate=0.1, decay=0.0), lr=0.1)
         before = layer.weight.detach().clone()
         (size * layer(torch.randn(2, 4, 8, 8)).square().mean()).backward()
         optimizer.step()
@@ -52,7 +52,7 @@ def test_it_goes_down_and_goes_on_from_its_kept_state() -> None:
         torch.manual_seed(0)
         network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.Flatten(), nn.Linear(64, 1))
         images, wanted = torch.randn(16, 1, 8, 8), torch.randn(16, 1)
-        optimizer = Muon(muon_groups(network, rate=0.02, decay=0.0), lr=0.02, fused=True)
+        optimizer = Muon(muon_groups(network, rate=0.02, decay=0.0), lr=0.02)
         if state and weights:
             network.load_state_dict(weights)
             optimizer.load_state_dict(state)

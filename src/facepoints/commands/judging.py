@@ -182,6 +182,7 @@ def _answerer(model: Path | None, flip: bool) -> Answerer:
     from facepoints.evaluation.submission import Answerer
 
     network = load(model).network
+    flip = flip and not network.facts.keypoints.lone_sides()
     return Answerer(network.name, network.facts.keypoints, network.mirrored_too if flip else network.points)
 
 

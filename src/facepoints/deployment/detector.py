@@ -36,7 +36,6 @@ CASCADES = "cascades"
 ENOUGH = 0.8
 """The score from which a candidate is a face. Higher than one half: a photo gives many candidates and few faces."""
 
-
 LOST = 5.0
 """Times the typical error that the network may expect at the first look. Beyond, it is lost, and a candidate that the
 finder holds for none, either, is dropped: on 60 photos that saved a quarter of the time and lost no face."""

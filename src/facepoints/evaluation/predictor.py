@@ -144,6 +144,10 @@ class DetectorModel:
     def answer(self, data: LabeledFaces, *, flip: bool = False) -> Answers:
         points, expected_error = self.detector.points(np.asarray(data.faces), data.source)
         if flip:
+            if self.keypoints.lone_sides():
+                alone = ", ".join(self.keypoints.lone_sides())
+                what = f"has no mirror image to average with, as {alone} has no partner"
+                raise BadChoice(f"{self.name}: {what}. Leave out --flip")
             points = self.detector.mirrored_too(np.asarray(data.faces), data.source)
         return Answers(points, expected_error)
 

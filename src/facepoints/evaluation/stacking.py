@@ -31,7 +31,7 @@ def learn_weights(models: Sequence[Predictor], data: LabeledFaces, *, flip: bool
     fair = [model.fair_rows(data) for model in models]
     chosen = np.all([rows.chosen for rows in fair], axis=0)
     pairs = zip(models, fair, strict=True)
-    unknown = [model.name for model, rows in pairs if rows.kind == "all" and model.facts.kind != "run"]
+    unknown = [m.name for m, rows in pairs if rows.kind == "all" and (m.facts.kind != "run" or "may have" in rows.why)]
     if unknown:
         raise BadChoice(f"--stack: {unknown[0]} does not say on which of these faces it was trained. Leave --stack out")
     if chosen.sum() < FEWEST:

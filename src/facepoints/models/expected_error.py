@@ -45,6 +45,13 @@ class ExpectedError(nn.Module):
         )
         self.register_buffer("calibration", torch.tensor([NO_STRETCH]).repeat(len(SOURCES), 1))
 
+    def forget(self) -> None:
+        """Start anew, with weights from torch's global random state."""
+        for layer in self.layers:
+            if isinstance(layer, nn.Linear | nn.BatchNorm1d):
+                layer.reset_parameters()
+        self.calibration.copy_(torch.tensor([NO_STRETCH]).repeat(len(SOURCES), 1))
+
     def forward(self, seen: Seen) -> Tensor:
         return self.log_error(seen).clamp(math.log(LEAST), math.log(LARGEST)).exp()
 

@@ -38,14 +38,17 @@ _OUTLIER = 8.0
 def member_recipes(recipe: Recipe) -> list[tuple[int, Recipe]]:
     """The fold that each member does not learn from, and what it is trained by."""
     kinds = recipe.kinds or (recipe.network,)
+    alone = recipe.but(folds=0, kinds=(), expected_error=False)
     return [
-        (fold, recipe.but(name=f"{recipe.name}-{fold}-{kind}", network=kind, folds=0, kinds=(), seed=recipe.seed + i))
+        (fold, alone.but(name=f"{recipe.name}-{fold}-{kind}", network=kind, seed=recipe.seed + i))
         for i, (fold, kind) in enumerate((fold, kind) for fold in range(recipe.folds) for kind in kinds)
     ]
 
 
 def check_kinds(recipe: Recipe) -> None:
     """Raises BadChoice where one of the recipe's networks has no maps, before anything is trained."""
+    if recipe.folds == 1:
+        raise BadChoice("folds=1 would leave no rows to train on; give 2 or more, or 0 for one network on all rows")
     for kind in recipe.kinds or (recipe.network,):
         if kind not in WITH_MAPS:
             raise BadChoice(f"folds={recipe.folds} needs networks with maps ({', '.join(WITH_MAPS)}), not '{kind}'")

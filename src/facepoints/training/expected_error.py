@@ -47,6 +47,7 @@ def learn_expected_error(
         return
     generator = torch.Generator().manual_seed(recipe.seed)
     torch.manual_seed(recipe.seed)
+    head.forget()  # killed after it was kept, before the run was scored: it starts anew, to the same end
     turned = recipe.but(rotation=180.0, angles=())
     faces, points, observed, source = _tensors(training)
     model.eval()
@@ -130,7 +131,7 @@ def _unlikelihood(square: Tensor, log_error: Tensor) -> Tensor:
 @torch.no_grad()
 def _look(model: Model, images: Tensor, source: Tensor) -> tuple[Seen, Tensor]:
     seen = _network(model).look(images)
-    return seen, _network(model).asked(seen.points, source)
+    return seen, _network(model).asked(_network(model).settled(seen.points), source)
 
 
 def _network(model: Model) -> AllAnswers:

@@ -142,7 +142,8 @@ def _fit_committee(task: _Task) -> None:
 
     def train(member: Recipe, place: Path, kept: Split) -> None:
         task.announce(f"network {place.name}")
-        task.another(member, folder=place, rows=kept)
+        # whatever was to be replaced is gone; killed and resumed, the new members stay
+        task.another(member, folder=place, rows=kept, resume=True, force=False)
 
     run.write_start(task.about_rows, parameters=0)  # not known before they are joined
     joined = train_committee(run, task.data, task.rows, size_of(run.recipe), train)

@@ -235,7 +235,7 @@ class Fitting(LightningModule):
 _OPTIMIZERS: dict[str, Callable[[Any, float], torch.optim.Optimizer]] = {
     "adam": lambda groups, rate: torch.optim.Adam([{**g, "weight_decay": 0.0} for g in groups], lr=rate),
     "adamw": lambda groups, rate: torch.optim.AdamW(groups, lr=rate, fused=True),
-    "muon": lambda groups, rate: Muon(groups, lr=rate, fused=True),
+    "muon": lambda groups, rate: Muon(groups, lr=rate),
     "sgd": lambda groups, rate: torch.optim.SGD(groups, lr=rate, momentum=0.9, nesterov=True),
 }
 

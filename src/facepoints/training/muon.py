@@ -24,6 +24,11 @@ _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 class Muon(torch.optim.AdamW):
     """Groups with `orthogonal=True` are moved by Muon, the others by AdamW."""
 
+    def __init__(self, groups: list[dict[str, Any]], lr: float) -> None:
+        super().__init__(groups, lr=lr, fused=True)
+        # AdamW's kernel leaves out steps whose scaled gradients overflow; ours must not see them (16-mixed)
+        self._step_supports_amp_scaling = False
+
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         loss = None

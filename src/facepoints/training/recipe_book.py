@@ -122,7 +122,7 @@ _broad = cnn_masked.but(
     shear=8.0,
     loose=0.15,  # as a face finder frames faces
     map_loss=0.15,
-    optimizer="muon",  # 20 epochs do what 60 of AdamW's do (benchmarks/flagship.md)
+    optimizer="muon",  # 7 epochs do what 20 of AdamW do (benchmarks/flagship.md)
     learning_rate=0.02,
     ema=0.999,
 )

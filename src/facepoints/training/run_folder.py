@@ -95,6 +95,14 @@ class RunFolder(Callback):
 
     def clear(self) -> None:
         """Forget the training that the folder holds; whatever is not ours stays."""
+        for member in self.members.glob("*"):
+            RunFolder(member, self.recipe).clear()
+            for left in ("recipe.toml", "run.json"):
+                (member / left).unlink(missing_ok=True)
+            with suppress(OSError):
+                member.rmdir()
+        with suppress(OSError):
+            self.members.rmdir()
         for folder, patterns in OLD.items():
             for path in (path for pattern in patterns for path in (self.folder / folder).glob(pattern)):
                 path.unlink(missing_ok=True)

@@ -41,6 +41,8 @@ FIXED = {
     "seed": "the best of several seeds is luck",
     "epochs": "the longest would win; say with --epochs how long each trial trains",
     "angles": "it is a list; vary rotation instead",
+    "folds": "the most would win, at as many times the cost; search for one network, then train several",
+    "kinds": "it is a list; vary network instead",
     "teacher": "it would be trained for each trial; give a trained one with --set teacher=RUN",
 }
 """Fields that no search varies, and why."""
