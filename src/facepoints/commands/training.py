@@ -104,7 +104,8 @@ def train(
         return  # of several processes the first one speaks
     print_scores(scores, console)
     place = escape(str(folder))
-    console.print(f"The run is in [bold]{place}[/]: look at curves.png; then")
+    curves = "members/*/curves.png" if chosen.folds else "curves.png"
+    console.print(f"The run is in [bold]{place}[/]: look at {curves}; then")
     console.print(f"`facepoints evaluate {place} {escape(same_data(data, corrections, skip_broken))}`")
 
 

@@ -48,6 +48,8 @@ class FairRows:
     kind: RowKind
     why: str
     """in words: "1,058 validation rows; 5,991 rows left out: trained on" """
+    sure: bool = True
+    """is it known that none of them was trained on?"""
 
     def as_dict(self) -> dict[str, object]:
         """For scores.json."""
@@ -144,10 +146,7 @@ class DetectorModel:
     def answer(self, data: LabeledFaces, *, flip: bool = False) -> Answers:
         points, expected_error = self.detector.points(np.asarray(data.faces), data.source)
         if flip:
-            if self.keypoints.lone_sides():
-                alone = ", ".join(self.keypoints.lone_sides())
-                what = f"has no mirror image to average with, as {alone} has no partner"
-                raise BadChoice(f"{self.name}: {what}. Leave out --flip")
+            check_mirror(self.name, self.keypoints)
             points = self.detector.mirrored_too(np.asarray(data.faces), data.source)
         return Answers(points, expected_error)
 
@@ -169,7 +168,14 @@ def timed(call: Callable[[], object], faces: int) -> float:
 def unknown_training(data: LabeledFaces) -> FairRows:
     """Every row, for a predictor that does not say what it was trained on."""
     why = f"all {len(data):,} rows; what it was trained on is not known here"
-    return FairRows(np.ones(len(data), np.bool_), "all", why)
+    return FairRows(np.ones(len(data), np.bool_), "all", why, sure=False)
+
+
+def check_mirror(name: str, keypoints: KeypointSet) -> None:
+    """Raises BadChoice where a face's points have no mirror image to average with."""
+    if keypoints.lone_sides():
+        alone = ", ".join(keypoints.lone_sides())
+        raise BadChoice(f"{name}: has no mirror image to average with, as {alone} has no partner. Leave out --flip")
 
 
 def common_points(data: LabeledFaces, model: Predictor) -> LabeledFaces:

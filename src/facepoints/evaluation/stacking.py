@@ -30,8 +30,7 @@ def learn_weights(models: Sequence[Predictor], data: LabeledFaces, *, flip: bool
     """
     fair = [model.fair_rows(data) for model in models]
     chosen = np.all([rows.chosen for rows in fair], axis=0)
-    pairs = zip(models, fair, strict=True)
-    unknown = [m.name for m, rows in pairs if rows.kind == "all" and (m.facts.kind != "run" or "may have" in rows.why)]
+    unknown = [model.name for model, rows in zip(models, fair, strict=True) if not rows.sure]
     if unknown:
         raise BadChoice(f"--stack: {unknown[0]} does not say on which of these faces it was trained. Leave --stack out")
     if chosen.sum() < FEWEST:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from facepoints.data.faces import LabeledFaces
 from facepoints.data.fingerprint import fingerprint, picture_digests
-from facepoints.errors import BadChoice, BadRun
-from facepoints.evaluation.predictor import Answers, FairRows, ModelFacts, RowKind, timed
+from facepoints.errors import BadRun
+from facepoints.evaluation.predictor import Answers, FairRows, ModelFacts, RowKind, check_mirror, timed
 from facepoints.evaluation.run_story import LayerFact, RunStory
 from facepoints.keypoints import KeypointSet
 from facepoints.models.checkpoint import load_model
@@ -54,10 +54,8 @@ class TrainedRun:
         return ModelFacts("run", int(self.kept["parameters"]), seconds)
 
     def answer(self, data: LabeledFaces, *, flip: bool = False) -> Answers:
-        if flip and self.keypoints.lone_sides():
-            alone = ", ".join(self.keypoints.lone_sides())
-            what = f"has no mirror image to average with, as {alone} has no partner"
-            raise BadChoice(f"{self.folder}: {what}. Leave out --flip")
+        if flip:
+            check_mirror(str(self.folder), self.keypoints)
         return Answers(*self.model.predict_with_error(data.faces, data.source, flip=flip))
 
     def milliseconds(self, data: LabeledFaces) -> float | None:
@@ -95,7 +93,7 @@ class TrainedRun:
             words += f" (told by {'row numbers' if same else 'other labels or faces'}: {_OLDER})"
         elif not same and not chosen.all():
             words += " (labels or rows are not those of the training: told by the pictures)"
-        return FairRows(chosen, kind, words)
+        return FairRows(chosen, kind, words, sure=pictures is not None or same)
 
     @cached_property
     def story(self) -> RunStory | None:
