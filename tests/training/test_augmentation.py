@@ -165,6 +165,17 @@ def test_exactly_the_points_that_leave_the_image_become_unobserved(noisy: Batch,
         assert (known & ~inside).any()  # some do leave
 
 
+def test_points_just_outside_are_learned_where_the_recipe_says_so(noisy: Batch) -> None:
+    recipe = PLAIN.but(loose=1.0, shift=10.0)
+    within, beyond = (augment(noisy, recipe.but(beyond=b), FIFTEEN, generator(3)) for b in (0.0, 8.0))
+    assert torch.equal(within.points, beyond.points)
+    assert torch.equal(within.images, beyond.images)
+    out = (-0.5 - within.points).maximum(within.points - 95.5).amax(dim=2)
+    assert torch.equal(beyond.observed, noisy.observed & (out < 8))
+    assert torch.equal(within.observed, noisy.observed & (out < 0))
+    assert (beyond.observed & ~within.observed).any()
+
+
 def test_a_point_on_the_border_moves_out_with_half_a_pixel() -> None:
     points = torch.tensor([[[95.0, 50.0]]])
     batch = Batch(torch.zeros(1, 1, 96, 96), points, torch.ones(1, 1).bool(), torch.zeros(1).long())

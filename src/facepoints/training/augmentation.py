@@ -22,7 +22,7 @@ from facepoints.training.recipe import Recipe
 
 _MIDDLE = (FACE_SIZE - 1) / 2  # 47.5: pixel centers are whole numbers
 
-LOOSE = (35.0, 0.35, 16.0)
+LOOSE = (35.0, 0.35, 19.0)
 """Rotation (degrees), scale (share) and shift (pixels) of a face that is framed loosely."""
 
 
@@ -48,7 +48,7 @@ def augment(batch: Batch, recipe: Recipe, keypoints: KeypointSet, generator: tor
     """Every change that the recipe asks for, drawn anew for each face of the batch."""
     if _moves(recipe):
         matrix, mirrored = draw_matrices(len(batch.images), recipe, generator)
-        batch = move(batch, matrix, mirrored, keypoints)
+        batch = move(batch, matrix, mirrored, keypoints, recipe.beyond)
     images = batch.images
     if recipe.blur:
         images = _blurred(images, recipe.blur, generator)
@@ -112,9 +112,10 @@ def draw_matrices(n: int, recipe: Recipe, generator: torch.Generator) -> tuple[T
     return torch.cat([linear, middle - linear @ middle + moved], dim=2), mirrored
 
 
-def move(batch: Batch, matrix: Tensor, mirrored: Tensor, keypoints: KeypointSet) -> Batch:
-    """Move images, points and observed by the same matrices (n, 2, 3). Points that leave the image become unobserved.
+def move(batch: Batch, matrix: Tensor, mirrored: Tensor, keypoints: KeypointSet, beyond: float = 0.0) -> Batch:
+    """Move images, points and observed by the same matrices (n, 2, 3).
 
+    Points that leave the image become unobserved, those that lie at most `beyond` pixels outside of it don't.
     Where `mirrored`, left and right points change places: the left eye of a mirrored face is the right one.
     """
     linear, offset = matrix[:, :, :2], matrix[:, :, 2]
@@ -122,7 +123,7 @@ def move(batch: Batch, matrix: Tensor, mirrored: Tensor, keypoints: KeypointSet)
     swap = torch.from_numpy(keypoints.mirror).to(points.device)
     points = torch.where(mirrored.view(-1, 1, 1), points[:, swap], points)
     observed = torch.where(mirrored.unsqueeze(1), batch.observed[:, swap], batch.observed)
-    inside = ((points > -0.5) & (points < FACE_SIZE - 0.5)).all(dim=2)
+    inside = ((points > -0.5 - beyond) & (points < FACE_SIZE - 0.5 + beyond)).all(dim=2)
     return Batch(_warped(batch.images, linear, offset), points, observed & inside, batch.source)
 
 

@@ -67,6 +67,9 @@ class Recipe:
     scale: float = choose(0.0, "largest change of size, as a share: 0.2 is 1/1.2 to 1.2", low=0, high=1)
     shear: float = choose(0.0, "largest shear, degrees either way", low=0, high=45)
     loose: float = choose(0.0, "share of faces framed as loosely as a face finder's box may be", low=0, high=1)
+    beyond: float = choose(
+        0.0, "pixels that a moved point may lie outside of the face's picture and still be learned", low=0, high=48
+    )
     brightness: float = choose(0.0, "largest change of brightness, as a share of white", low=0, high=1)
     contrast: float = choose(0.0, "largest change of contrast: 0.3 is 1/1.3 to 1.3", low=0, high=3)
     gamma: float = choose(0.0, "largest change of gamma: 0.5 is 1/1.5 to 1.5", low=0, high=3)

@@ -138,6 +138,7 @@ flagship = _broad.but(
     summary="one network taught by flagship-ensemble, says how far off each point may be",
     teacher="flagship-ensemble",
     loose=0.25,
+    beyond=16.0,  # a face out of frame: without it 2 % of the points make 17 % of the squared error
     epochs=120,
     squared_epochs=20,
     expected_error=True,
