@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch.utilities import rank_zero_only
 
 from facepoints.data.faces import LabeledFaces
 from facepoints.data.split import Split, group_alike
 from facepoints.errors import AlreadyTrained, BadChoice, BadRun
+from facepoints.evaluation.trained_run import open_run
 from facepoints.keypoints import FIFTEEN
 from facepoints.models.checkpoint import load_model
 from facepoints.models.committee import Committee
@@ -126,6 +128,26 @@ def test_an_ensemble_is_trained_kept_and_not_trained_again(
     )
     with pytest.raises(AlreadyTrained):
         fit(ensemble, few_faces, run, rows=plain_split)
+    each = [open_run(member).facts.training_seconds for member in (run / "members").iterdir()]
+    assert open_run(run).facts.training_seconds == pytest.approx(sum(seconds or 0 for seconds in each))
+    assert all(each)
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_process_beside_the_first_takes_up_what_that_one_has_begun(
+    ensemble: Recipe,
+    few_faces: LabeledFaces,
+    plain_split: Split,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    force: bool,
+) -> None:
+    fit(ensemble, few_faces, tmp_path, rows=plain_split)
+    (tmp_path / "scores.json").unlink()  # as if the first process still had the last step before it
+    before = (tmp_path / "members" / "both-0-point-maps" / MODEL_FILE).stat().st_mtime_ns
+    monkeypatch.setattr(rank_zero_only, "rank", 1)
+    fit(ensemble, few_faces, tmp_path, rows=plain_split, force=force)
+    assert (tmp_path / "members" / "both-0-point-maps" / MODEL_FILE).stat().st_mtime_ns == before
 
 
 def test_a_stopped_ensemble_goes_on_with_the_members_it_lacks(

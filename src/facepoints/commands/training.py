@@ -72,13 +72,11 @@ def train(
     said = read_corrections(corrections) if corrections else None
     labeled = labeled_faces(data, skip_broken, corrections, said)
     with console.status("starting torch ..."):
-        from lightning.pytorch.utilities import rank_zero_only
-
         from facepoints.evaluation.score_tables import print_scores
         from facepoints.training.fit import fit
         from facepoints.training.progress import TrainingProgress
         from facepoints.training.trackers import Trackers
-        from facepoints.training.trainer import Machine
+        from facepoints.training.trainer import Machine, is_first_process
 
         trackers = Trackers(logger or ["tensorboard"], chosen, folder, uri=tracker_uri, resume=resume)
     try:
@@ -100,7 +98,7 @@ def train(
     except KeyboardInterrupt:
         note("stopped; the same command with --resume goes on after the last whole epoch")
         raise typer.Exit(130) from None
-    if getattr(rank_zero_only, "rank", 0):
+    if not is_first_process():
         return  # of several processes the first one speaks
     print_scores(scores, console)
     place = escape(str(folder))

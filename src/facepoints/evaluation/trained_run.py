@@ -49,8 +49,10 @@ class TrainedRun:
 
     @cached_property
     def facts(self) -> ModelFacts:
-        history = self._history() or []
-        seconds = sum(float(epoch["seconds"]) for epoch in history) if history else None
+        members = (self.folder / "members").glob("*")  # a committee's networks have their histories each
+        histories = [self._history(folder) or [] for folder in (self.folder, *members)]
+        epochs = [epoch for history in histories for epoch in history]
+        seconds = sum(float(epoch["seconds"]) for epoch in epochs) if epochs else None
         return ModelFacts("run", int(self.kept["parameters"]), seconds)
 
     def answer(self, data: LabeledFaces, *, flip: bool = False) -> Answers:
@@ -98,7 +100,7 @@ class TrainedRun:
     @cached_property
     def story(self) -> RunStory | None:
         """None where the folder has no history: nothing is told of a training that nobody recorded."""
-        history = self._history()
+        history = self._history(self.folder)
         if history is None:
             return None
         table, name = self.model.recipe, str(self.kept["recipe"])
@@ -129,8 +131,9 @@ class TrainedRun:
             diagram=self._diagram(),
         )
 
-    def _history(self) -> list[dict[str, float]] | None:
-        path = self.folder / "history.json"
+    @staticmethod
+    def _history(folder: Path) -> list[dict[str, float]] | None:
+        path = folder / "history.json"
         if not path.exists():
             return None
         history: list[dict[str, float]] = read_json(path)

@@ -35,7 +35,7 @@ from facepoints.training.progress import TrainingProgress
 from facepoints.training.recipe import Recipe
 from facepoints.training.recipe_book import find
 from facepoints.training.run_folder import MODEL_FILE, RunFolder, read_json, trained_on
-from facepoints.training.trainer import Machine, new_trainer, own_callbacks, quiet_lightning
+from facepoints.training.trainer import Machine, is_first_process, new_trainer, own_callbacks, quiet_lightning
 
 
 def fit(
@@ -69,7 +69,8 @@ def fit(
     training = _trusted(chosen, rows, recipe, corrections)
     about_rows = trained_on(data, rows, training)
     if not force:
-        run.refuse_to_overwrite(about_rows, resume=resume)
+        # a process that Lightning started beside the first one finds what that one has begun
+        run.refuse_to_overwrite(about_rows, resume=resume or not is_first_process())
 
     another = partial(
         fit, data=data, corrections=corrections, resume=not force, force=force, machine=machine, callbacks=callbacks
@@ -124,7 +125,7 @@ def _fit_network(task: _Task, machine: Machine, loggers: list[Logger]) -> None:
 
     with quiet_lightning():
         trainer = new_trainer(recipe, machine, [*own_callbacks(recipe, run), *task.callbacks], loggers)
-        if task.force:
+        if task.force and is_first_process():
             run.clear()  # not before all else has proven possible
         run.write_start(task.about_rows, parameters=sum(p.numel() for p in model.network.parameters()))
         try:
@@ -137,7 +138,7 @@ def _fit_committee(task: _Task) -> None:
     """Train the networks of a committee, one after the other, and keep them in one model."""
     run = task.run
     check_kinds(run.recipe)
-    if task.force:
+    if task.force and is_first_process():
         run.clear()
 
     def train(member: Recipe, place: Path, kept: Split) -> None:

@@ -17,11 +17,11 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
-from lightning.pytorch.utilities import rank_zero_only
 
 from facepoints.errors import BadRun, MissingExtra, unknown
 from facepoints.training.recipe import Recipe
 from facepoints.training.run_folder import MODEL_FILE
+from facepoints.training.trainer import is_first_process
 from facepoints.writing import write_text
 
 PROJECT = "facepoints"
@@ -60,7 +60,7 @@ class Trackers(Callback):
 
     def attach(self) -> None:
         """Hand over what the finished run folder holds: pictures, recipe, scores and the best weights."""
-        if getattr(rank_zero_only, "rank", 0):
+        if not is_first_process():
             return
         files = [self.folder / name for name in ("curves.png", "recipe.toml", "scores.json", MODEL_FILE)]
         for name, logger in self.loggers.items():

@@ -11,6 +11,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities import rank_zero_only
 
 from facepoints.errors import BadChoice
 from facepoints.training.recipe import Recipe
@@ -49,6 +50,11 @@ def new_trainer(recipe: Recipe, machine: Machine, callbacks: list[Callback], log
         raise BadChoice(
             f"{wanted}: cannot train there ({str(error).splitlines()[0]}). Try accelerator 'auto'"
         ) from error
+
+
+def is_first_process() -> bool:
+    """Of a training on several devices the process that writes; Lightning starts the others with the same command."""
+    return not getattr(rank_zero_only, "rank", 0)
 
 
 def own_callbacks(recipe: Recipe, run: RunFolder) -> list[Callback]:
