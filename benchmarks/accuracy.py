@@ -1,112 +1,137 @@
 """How accurate each recipe is: trains every recipe of the book on the same rows and writes one table.
 
-    python benchmarks/accuracy.py DATA --out runs/book [--cap cnn-leaky=8 ...] [--readme README.md]
+    python benchmarks/accuracy.py DATA --out runs/book [--suspects audit.csv] [--readme README.md]
 
-All recipes get the same validation rows (15 % of the rows by groups), whatever split they would choose themselves, and
-are scored on all points of these rows: a recipe with fewer keypoints answers the others with their typical place.
-A run that is there is not trained again and a stopped one goes on, so the script can be stopped at any time. What
-recipes.json says of the recipes that --only leaves aside stays; README.md is written once the table is complete.
-flagship-ensemble and flagship, which take hours, are trained only where --only names them.
+All recipes get the same validation rows (5 % of the rows by groups: those that `flagship` keeps aside), whatever split
+they would choose themselves, and are scored on all points of these rows: a recipe with fewer keypoints answers the
+others with their typical place. Each may take the epochs that BUDGET says, about ten minutes of one core; `--epochs
+RECIPE=N` gives more or fewer. `--suspects` leaves out, of training and of scoring, what an audit holds for wrong.
+
+A run that is there is not trained again and a stopped one goes on, so the script can be stopped at any time; several
+may share a folder, each with other recipes for `--only`. `--trained RECIPE=RUN` takes a run that lies elsewhere.
+The table is written once every recipe is trained.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 
 from facepoints.data.faces import LabeledFaces
-from facepoints.data.fingerprint import fingerprint
 from facepoints.data.loading import load_training
 from facepoints.data.split import Split, group_alike, split_groups
-from facepoints.errors import AlreadyTrained, FacepointsError
+from facepoints.data.suspects import without_suspects
+from facepoints.errors import AlreadyTrained, BadChoice, FacepointsError
 from facepoints.models.checkpoint import load_model
 from facepoints.scoring import Scores, score
 from facepoints.training.fit import fit
 from facepoints.training.progress import TrainingProgress
+from facepoints.training.recipe import Recipe, read_toml
 from facepoints.training.recipe_book import BOOK
 from facepoints.training.run_folder import MODEL_FILE, read_json
 from facepoints.writing import write_text
 
-FRACTION, SEED = 0.15, 0
+FRACTION, SEED = 0.05, 0
 BEGIN, END = "<!-- recipes: begin -->", "<!-- recipes: end -->"
 
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", help="folder with the competition's files, or 'drawn'")
-    parser.add_argument("--out", type=Path, default=Path("runs/book"))
-    parser.add_argument("--cap", action="append", default=[], metavar="RECIPE=EPOCHS", help="fewer epochs for a recipe")
-    parser.add_argument("--only", action="append", default=[], metavar="RECIPE", help="train just these")
-    parser.add_argument("--readme", type=Path, help="put the table between its marks in this file")
-    args = parser.parse_args()
-    caps = {name: int(epochs) for name, _, epochs in (cap.partition("=") for cap in args.cap)}
-    data = load_training(args.data)
-    rows = split_groups(data, FRACTION, SEED)
-    book = [name for name in BOOK if name not in ("demo", "flagship", "flagship-ensemble")]
-    judged = data.take(rows.validation)
-    measured = kept(args.out / "recipes.json", fingerprint(judged))
-    console = Console()
-    for name in args.only or book:
-        console.print(f"[bold]{name}[/]")
-        measured[name] = measure(name, caps.get(name), data, rows, args.out / name, console)
-        write_text(args.out / "recipes.json", json.dumps(list(measured.values()), indent=1))
-    text = markdown([measured[name] for name in BOOK if name in measured], len(judged))
-    console.print(text, markup=False, soft_wrap=True)
-    absent = [name for name in book if name not in measured]
-    if args.readme and absent:
-        console.print(
-            f"{args.readme} stays as it is: not measured yet: {', '.join(absent)}", markup=False, soft_wrap=True
-        )
-    elif args.readme:
-        old = args.readme.read_text("utf-8")
-        before, _, rest = old.partition(BEGIN)
-        _, _, after = rest.partition(END)
-        write_text(args.readme, f"{before}{BEGIN}\n{text}{END}{after}")
+BUDGET = {
+    "dense": 15,
+    "cnn": 12,
+    "cnn-flip": 12,
+    "cnn-rotated": 12,
+    "cnn-leaky": 4,
+    "cnn-leaky-median": 4,
+    "cnn-leaky-complete": 12,
+    "cnn-leaky-eight": 4,
+    "cnn-five": 6,
+    "base": 20,
+    "base-extended": 20,
+    "masked": 6,
+}
+"""Epochs that a recipe may take here; those that are not named take all of their own."""
 
 
-def kept(path: Path, judged: str) -> dict[str, dict[str, Any]]:
-    """What was measured before, by recipe; `judged` is the fingerprint of the rows that it has to be of."""
-    if not path.exists():
-        return {}
-    # figures from before the rows were noted are taken on trust
-    return {row["recipe"]: row for row in read_json(path) if row.get("judged", judged) == judged}
+@dataclass(frozen=True)
+class Bench:
+    """What all trainings share."""
 
+    data: LabeledFaces
+    rows: Split
+    judged: LabeledFaces
+    """the validation rows, without the labels that are held for wrong"""
+    out: Path
+    console: Console
+    suspects: str = ""
+    epochs: dict[str, int] = field(default_factory=dict)
+    trained: dict[str, Path] = field(default_factory=dict)
 
-def measure(
-    name: str, cap: int | None, data: LabeledFaces, rows: Split, folder: Path, console: Console
-) -> dict[str, Any]:
-    """Train a recipe (or find it trained) and score its best epoch on all points of the validation rows."""
-    recipe = BOOK[name][0]
-    recipe = recipe.but(split="groups", validation_fraction=FRACTION, seed=SEED)
-    if cap and cap < recipe.epochs:
-        recipe = recipe.but(epochs=cap, squared_epochs=min(recipe.squared_epochs, cap // 4))
-    try:
-        fit(recipe, data, folder, rows=rows, resume=True, callbacks=[TrainingProgress(console)])
-    except AlreadyTrained:
-        console.print("  already trained")
-    model, _ = load_model(folder / MODEL_FILE)
-    judged = data.take(rows.validation)
-    predicted = model.predict_all(judged.faces, judged.source)
-    labels = judged.points, judged.observed, judged.source, judged.keypoints
-    scores = score(predicted, *labels, groups=group_alike(judged.faces))
-    history = json.loads((folder / "history.json").read_text("utf-8"))
-    return {
-        "recipe": name,
-        "summary": recipe.summary,
-        **_parts(scores),
-        "parameters": sum(p.numel() for p in model.network.parameters()),
-        "seconds_per_epoch": statistics.median(epoch["seconds"] for epoch in history),
-        "epochs": len(history),
-        "epochs_allowed": recipe.epochs,
-        "epochs_of_recipe": BOOK[name][0].epochs,
-        "judged": fingerprint(judged),
-    }
+    def recipe(self, name: str, recipe: Recipe | None = None) -> Recipe:
+        """The recipe as it is trained here: on the same rows as all others, within the budget."""
+        book = recipe or BOOK[name][0]
+        one = book.but(split="groups", validation_fraction=FRACTION, seed=SEED, drop_suspects=self.suspects)
+        if one.teacher:
+            one = one.but(teacher=str(self.folder(one.teacher)))
+        epochs = self.epochs.get(book.name, BUDGET.get(book.name, book.epochs))  # a variant has its recipe's
+        if epochs < one.epochs:
+            one = one.but(epochs=epochs, squared_epochs=min(one.squared_epochs, epochs // 4))
+        return one
+
+    def folder(self, name: str) -> Path:
+        return self.trained.get(name, self.out / name)
+
+    def train(self, name: str, recipe: Recipe | None = None) -> None:
+        """Train a recipe of the book, or a variant of this name, if it is not trained yet."""
+        self.console.print(f"[bold]{name}[/]")
+        if name in self.trained:
+            self.console.print(f"  is in {self.trained[name]}", markup=False, highlight=False)
+            return
+        one = self.recipe(name, recipe)
+        try:
+            fit(one, self.data, self.folder(name), rows=self.rows, resume=True, callbacks=self._progress())
+        except AlreadyTrained:
+            self.console.print("  already trained")
+
+    def _progress(self) -> list[Any]:
+        return [TrainingProgress(self.console)]
+
+    def is_trained(self, name: str) -> bool:
+        return (self.folder(name) / "scores.json").exists()
+
+    def answers(self, name: str) -> NDArray[np.float32]:
+        """(n, k, 2) px: what the best epoch says of the judged faces; raises BadChoice where it has seen one."""
+        kept = read_json(self.folder(name) / "run.json")["validation_rows"]
+        if not set(self.judged.row.tolist()) <= set(kept):
+            raise BadChoice(f"{self.folder(name)}: has seen some of the rows that all are judged on; train it here")
+        model, _ = load_model(self.folder(name) / MODEL_FILE)
+        return model.predict_all(self.judged.faces, self.judged.source)
+
+    def figures(self, name: str) -> dict[str, Any]:
+        """The line of the table: its scores, its size, what its training took."""
+        folder = self.folder(name)
+        judged = self.judged
+        labels = judged.points, judged.observed, judged.source, judged.keypoints
+        scores = score(self.answers(name), *labels, groups=group_alike(judged.faces))
+        recipe = read_toml(folder / "recipe.toml")
+        places = [path for path in (folder, *folder.glob("members/*")) if (path / "history.json").exists()]
+        histories = [read_json(path / "history.json") for path in places]
+        return {
+            "recipe": name,
+            "summary": recipe.summary,
+            **_parts(scores),
+            "parameters": int(read_json(folder / "run.json")["parameters"]),
+            "seconds": sum(float(epoch["seconds"]) for history in histories for epoch in history),
+            "epochs": max(len(history) for history in histories),
+            "epochs_allowed": recipe.epochs,
+            "epochs_of_recipe": BOOK[recipe.name][0].epochs,
+        }
 
 
 def _parts(scores: Scores) -> dict[str, Any]:
@@ -118,13 +143,75 @@ def _parts(scores: Scores) -> dict[str, Any]:
     }
 
 
-def markdown(table: list[dict[str, Any]], faces: int) -> str:
+def bench_from(args: argparse.Namespace, console: Console) -> Bench:
+    """The bench that the command line asks for."""
+    data = load_training(args.data)
+    rows = split_groups(data, FRACTION, SEED)
+    judged = data.take(rows.validation)
+    if args.suspects:
+        trusted = without_suspects(data, Path(args.suspects))
+        judged = trusted.take(np.isin(trusted.row, judged.row))
+    epochs = {name: int(number) for name, number in _pairs(args.epochs)}
+    trained = {name: Path(folder) for name, folder in _pairs(args.trained)}
+    return Bench(data, rows, judged, args.out, console, args.suspects or "", epochs, trained)
+
+
+def arguments(about: str) -> argparse.ArgumentParser:
+    """What every script that trains the book may be told."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("data", help="folder with the competition's files, or 'drawn'")
+    parser.add_argument("--out", type=Path, default=Path("runs/book"), help="where the runs are")
+    parser.add_argument("--only", action="append", default=[], metavar="RECIPE", help="train just these")
+    parser.add_argument("--epochs", action="append", default=[], metavar="RECIPE=N", help="more or fewer epochs")
+    parser.add_argument("--trained", action="append", default=[], metavar="RECIPE=RUN", help="a run that is there")
+    parser.add_argument("--suspects", metavar="FILE", help="audit.csv: labels to leave out, everywhere")
+    return parser
+
+
+def _pairs(words: list[str]) -> list[tuple[str, str]]:
+    pairs = [(name, value) for name, _, value in (word.partition("=") for word in words)]
+    for name, value in pairs:
+        if name not in BOOK or not value:
+            raise BadChoice(f"{name}={value}: expected RECIPE=VALUE, RECIPE one of {', '.join(BOOK)}")
+    return pairs
+
+
+def main() -> None:
+    parser = arguments(__doc__.splitlines()[0])
+    parser.add_argument("--readme", type=Path, help="put the table between its marks in this file")
+    args = parser.parse_args()
+    console = Console()
+    bench = bench_from(args, console)
+    for name in args.only or BOOK:
+        bench.train(name)
+    if absent := [name for name in BOOK if not bench.is_trained(name)]:
+        console.print(f"No table yet, not trained: {', '.join(absent)}", markup=False, soft_wrap=True)
+        return
+    table = [bench.figures(name) for name in BOOK]
+    write_text(args.out / "recipes.json", json.dumps(table, indent=1))
+    text = markdown(table, bench)
+    console.print(text, markup=False, soft_wrap=True)
+    if args.readme:
+        before, _, rest = args.readme.read_text("utf-8").partition(BEGIN)
+        write_text(args.readme, f"{before}{BEGIN}\n{text}{END}{rest.partition(END)[2]}")
+
+
+def caption(bench: Bench) -> str:
+    """On what all were scored, and what flatters them."""
+    labels = int(bench.data.take(bench.rows.validation).observed.sum() - bench.judged.observed.sum())
+    wrong = f", without the {labels} labels there that the audit holds for wrong" if bench.suspects else ""
+    return (
+        f"RMSE in pixels on the same {len(bench.rows.validation):,} validation rows{wrong}, 95 % interval; all learned "
+        f"from the other {len(bench.rows.training):,}. The best epoch of each training was chosen by its RMSE on these "
+        "very rows, which flatters all of them a little. One seed each; minutes are of one core.\n\n"
+    )
+
+
+def markdown(table: list[dict[str, Any]], bench: Bench) -> str:
     """The table as Markdown, best recipe last, with its caption."""
     lines = [
-        f"RMSE in pixels on the same {faces:,} validation rows, 95 % interval; a few of their labels are wrong, which "
-        "weighs on every RMSE, so the median over faces stands beside it. The best epoch of each training was chosen "
-        "by its RMSE on these very rows, which flatters all of them a little.\n\n",
-        "| recipe | all | source A | source B | median face | parameters | s / epoch | epochs |\n",
+        caption(bench),
+        "| recipe | all | source A | source B | median face | parameters | epochs | minutes |\n",
         "|---|---|---|---|---|---|---|---|\n",
     ]
     for row in sorted(table, key=lambda row: -row["all"]["rmse"]):
@@ -132,18 +219,17 @@ def markdown(table: list[dict[str, Any]], faces: int) -> str:
         sources = " | ".join(f"{row[s]['rmse']:.2f}" if s in row else "-" for s in "AB")
         lines.append(
             f"| `{row['recipe']}` | **{row['all']['rmse']:.2f}** ({low:.2f}-{high:.2f}) | {sources} | "
-            f"{row['all']['median_face']:.2f} | {row['parameters']:,} | {row['seconds_per_epoch']:.1f} | "
-            f"{row['epochs']}{ending(row)} |\n"
+            f"{row['all']['median_face']:.2f} | {row['parameters']:,} | {row['epochs']}{ending(row)} | "
+            f"{row['seconds'] / 60:.0f} |\n"
         )
     return "".join(lines)
 
 
 def ending(row: dict[str, Any]) -> str:
     """Why a training took fewer epochs than its recipe has."""
-    allowed = row.get("epochs_allowed", row["epochs"])  # older figures don't say
-    if row["epochs"] < allowed:
+    if row["epochs"] < row["epochs_allowed"]:
         return " (stopped early)"
-    return " (capped)" if allowed < row["epochs_of_recipe"] else ""
+    return " (capped)" if row["epochs_allowed"] < row["epochs_of_recipe"] else ""
 
 
 if __name__ == "__main__":

@@ -1,77 +1,120 @@
-"""The table of the recipes: what is measured anew replaces what was there, and the rest stays."""
+"""The table of the recipes: the same rows and a budget for all, and no table before all are trained."""
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
+from rich.console import Console
 
 from facepoints.data.faces import LabeledFaces
-from facepoints.training.recipe_book import BOOK
-
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "accuracy.py"
-
-
-@pytest.fixture
-def accuracy(monkeypatch: pytest.MonkeyPatch, few_faces: LabeledFaces) -> ModuleType:
-    """The script, with trainings that cost nothing: each is worse than the one before."""
-    found = importlib.util.spec_from_file_location("accuracy_benchmark", SCRIPT)
-    assert found is not None
-    assert found.loader is not None
-    script = importlib.util.module_from_spec(found)
-    found.loader.exec_module(script)
-    scores = iter(range(2, 1000))
-
-    def measure(name: str, *_: object) -> dict[str, Any]:
-        one = {"rmse": next(scores), "interval": (1, 3), "median_face": 1}
-        return {**row(), "recipe": name, "all": one, "parameters": 5, "seconds_per_epoch": 1.0}
-
-    monkeypatch.setattr(script, "measure", measure)
-    monkeypatch.setattr(script, "load_training", lambda data: few_faces)
-    return script
+from facepoints.data.split import split_groups
+from facepoints.errors import BadChoice
+from facepoints.training.recipe import Recipe
+from facepoints.training.recipe_book import BOOK, find
 
 
-def row(epochs: int = 30, allowed: int = 30, of_recipe: int = 30) -> dict[str, Any]:
-    return {"epochs": epochs, "epochs_allowed": allowed, "epochs_of_recipe": of_recipe}
+def bench(accuracy: ModuleType, data: LabeledFaces, out: Path, **more: Any) -> Any:
+    rows = split_groups(data, 0.3, 0)
+    return accuracy.Bench(data, rows, data.take(rows.validation), out, Console(quiet=True), **more)
 
 
-def test_only_some_recipes_leave_the_others_figures_and_the_readme(
-    accuracy: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_all_recipes_get_the_same_rows_and_their_budget(
+    accuracy: ModuleType, few_faces: LabeledFaces, tmp_path: Path
 ) -> None:
-    readme, table = tmp_path / "README.md", tmp_path / "out" / "recipes.json"
+    one = bench(accuracy, few_faces, tmp_path, suspects="audit.csv", epochs={"dense": 3, "flagship": 8})
+    for name in BOOK:
+        recipe = one.recipe(name)
+        assert (recipe.split, recipe.validation_fraction, recipe.seed) == ("groups", accuracy.FRACTION, accuracy.SEED)
+        assert recipe.drop_suspects == "audit.csv"
+        assert recipe.epochs <= BOOK[name][0].epochs
+    assert one.recipe("dense").epochs == 3
+    assert one.recipe("cnn").epochs == accuracy.BUDGET["cnn"]
+    assert one.recipe("cnn-masked").epochs == find("cnn-masked").epochs
+    assert (one.recipe("flagship").epochs, one.recipe("flagship").squared_epochs) == (8, 2)
+    assert Path(one.recipe("flagship").teacher) == tmp_path / "flagship-ensemble"
+    assert one.recipe("cnn, wide", find("cnn").but(width=64)).epochs == accuracy.BUDGET["cnn"]  # a variant's, too
+    assert set(accuracy.BUDGET) <= set(BOOK)
+
+
+def test_the_flagships_own_rows_are_the_ones_that_all_are_judged_on(accuracy: ModuleType) -> None:
+    for name in ("flagship", "flagship-ensemble"):
+        recipe = find(name)
+        assert (recipe.split, recipe.validation_fraction, recipe.seed) == ("groups", accuracy.FRACTION, accuracy.SEED)
+
+
+def test_a_line_says_what_its_training_was(
+    accuracy: ModuleType, few_faces: LabeledFaces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Recipe
+) -> None:
+    small = tiny.but(name="flagship-ensemble", network="point-maps", folds=2, epochs=1, width=4)
+    monkeypatch.setitem(accuracy.BOOK, "flagship-ensemble", (small, None))
+    one = bench(accuracy, few_faces, tmp_path)
+    for _ in range(2):  # the second time it is there
+        one.train("flagship-ensemble")
+    assert one.is_trained("flagship-ensemble")
+    line = one.figures("flagship-ensemble")
+    answers = one.answers("flagship-ensemble")
+    error = (answers - one.judged.points)[one.judged.observed]
+    assert line["all"]["rmse"] == pytest.approx(float(np.sqrt(np.square(error).mean())), rel=1e-5)
+    assert (line["epochs"], line["epochs_allowed"], line["epochs_of_recipe"]) == (1, 1, 1)
+    assert line["seconds"] > 0
+    assert line["parameters"] > 0
+    assert {"A", "B"} <= set(line)
+
+    elsewhere = bench(accuracy, few_faces, tmp_path / "other", trained={"dense": tmp_path / "flagship-ensemble"})
+    elsewhere.train("dense")  # is there: nothing is trained
+    assert not (tmp_path / "other").exists()
+    assert np.array_equal(elsewhere.answers("dense"), answers)
+
+
+def test_a_run_that_has_seen_the_judged_rows_is_refused(
+    accuracy: ModuleType, few_faces: LabeledFaces, tiny_run: Path, tmp_path: Path
+) -> None:
+    one = bench(accuracy, few_faces, tmp_path, trained={"cnn-masked": tiny_run})
+    with pytest.raises(BadChoice, match="has seen some of the rows"):
+        one.answers("cnn-masked")
+
+
+def test_no_table_before_all_are_trained(
+    accuracy: ModuleType,
+    pretended: Callable[[dict[str, float]], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    readme, out = tmp_path / "README.md", tmp_path / "out"
     readme.write_text(f"before\n{accuracy.BEGIN}\nold\n{accuracy.END}\nafter\n")
+    pretended({})
 
-    def run(*words: str) -> dict[str, int]:
-        monkeypatch.setattr(sys, "argv", ["accuracy.py", "drawn", "--out", str(table.parent), *words])
+    def run(*words: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["accuracy.py", "drawn", "--out", str(out), "--readme", str(readme), *words])
         accuracy.main()
-        return {line["recipe"]: line["all"]["rmse"] for line in json.loads(table.read_text())}
+        return capsys.readouterr().out
 
-    assert run("--only", "cnn", "--readme", str(readme)) == {"cnn": 2}
+    assert "not trained: dense" in run("--only", "cnn")
     assert "old" in readme.read_text()
-    everything = run("--readme", str(readme))
-    assert {"dense", "cnn", "masked", "cnn-masked"} <= set(everything) <= set(BOOK) - {"demo"}
+    run()
     text = readme.read_text()
     assert text.startswith("before\n")
     assert text.endswith("\nafter\n")
     assert "old" not in text
-    assert all(f"| `{name}` |" in text for name in everything)
+    assert all(f"| `{name}` |" in text for name in BOOK)
     assert "chosen by its RMSE on these very rows" in text
 
-    again = run("--only", "masked", "--only", "dense", "--readme", str(readme))
-    assert {name for name in again if again[name] != everything[name]} == {"masked", "dense"}
-    assert all(f"| `{name}` |" in readme.read_text() for name in everything)
 
-
-def test_figures_of_other_rows_are_not_mixed_in(accuracy: ModuleType, tmp_path: Path) -> None:
-    lines = [{"recipe": "a", "judged": "these"}, {"recipe": "b", "judged": "others"}, {"recipe": "older"}]
-    (tmp_path / "recipes.json").write_text(json.dumps(lines))
-    assert set(accuracy.kept(tmp_path / "recipes.json", "these")) == {"a", "older"}
-    assert accuracy.kept(tmp_path / "none.json", "these") == {}
+@pytest.mark.parametrize("words", ["cnn", "cnn=", "nothing=3"])
+def test_a_pair_that_is_none_is_told(
+    accuracy: ModuleType, words: str, monkeypatch: pytest.MonkeyPatch, few_faces: LabeledFaces
+) -> None:
+    monkeypatch.setattr(accuracy, "load_training", lambda data: few_faces)
+    monkeypatch.setattr(sys, "argv", ["accuracy.py", "drawn", "--epochs", words])
+    with pytest.raises(BadChoice, match="expected RECIPE=VALUE"):
+        accuracy.main()
 
 
 @pytest.mark.parametrize(
@@ -84,4 +127,5 @@ def test_figures_of_other_rows_are_not_mixed_in(accuracy: ModuleType, tmp_path: 
     ],
 )
 def test_why_a_training_ended(accuracy: ModuleType, epochs: int, allowed: int, of_recipe: int, words: str) -> None:
-    assert accuracy.ending(row(epochs, allowed, of_recipe)) == words
+    line = {"epochs": epochs, "epochs_allowed": allowed, "epochs_of_recipe": of_recipe}
+    assert accuracy.ending(line) == words

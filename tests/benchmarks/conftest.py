@@ -1,0 +1,56 @@
+"""The scripts as modules, and trainings that cost nothing."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from facepoints.data.faces import LabeledFaces
+
+
+@pytest.fixture
+def accuracy(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    return _script("accuracy", monkeypatch)
+
+
+@pytest.fixture
+def approaches(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    return _script("approaches", monkeypatch)
+
+
+def _script(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
+    return importlib.import_module(name)
+
+
+@pytest.fixture
+def pretended(
+    accuracy: ModuleType, few_faces: LabeledFaces, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[dict[str, float]], None]:
+    """Trainings that leave nothing but the word that they are done; answers are off by so many pixels."""
+    monkeypatch.setattr(accuracy, "load_training", lambda data: few_faces)
+
+    def pretend(off: dict[str, float]) -> None:
+        def train(bench: Any, name: str, recipe: object = None) -> None:
+            bench.folder(name).mkdir(parents=True, exist_ok=True)
+            (bench.folder(name) / "scores.json").write_text("{}")
+
+        def answers(bench: Any, name: str) -> Any:
+            rng = np.random.default_rng(0)
+            return bench.judged.points + np.float32(off.get(name, 3.0)) * rng.normal(size=bench.judged.points.shape)
+
+        def figures(bench: Any, name: str) -> dict[str, Any]:
+            one = {"rmse": off.get(name, 3.0), "interval": (1.0, 4.0), "median_face": 1.0}
+            return {"recipe": name, "all": one, "A": one, "parameters": 5, "seconds": 60.0, **epochs}
+
+        epochs = {"epochs": 3, "epochs_allowed": 3, "epochs_of_recipe": 3}
+        for made in (train, answers, figures):
+            monkeypatch.setattr(accuracy.Bench, made.__name__, made)
+
+    return pretend
