@@ -246,6 +246,15 @@ def test_a_newer_file_is_called_newer(whole: Path, tmp_path: Path) -> None:
         load_model(tmp_path / "new.safetensors")
 
 
+def test_an_older_file_is_read_where_it_fits_and_called_older_where_not(whole: Path, tmp_path: Path) -> None:
+    path = tmp_path / "old.safetensors"
+    with_words(whole, path, format=FORMAT - 1)
+    assert load_model(path)[1] == load_model(whole)[1]
+    with_weights(path, path, lambda weights: weights.update(label_offset=torch.zeros(2, 2)))
+    with pytest.raises(BadRun, match=f"older facepoints \\(format {FORMAT - 1}, this one writes {FORMAT}\\)"):
+        load_model(path)
+
+
 def test_a_pickle_is_refused_unopened(tmp_path: Path) -> None:
     proof = tmp_path / "code was run"
     for name in ("m.safetensors", "m.pt"):

@@ -25,8 +25,9 @@ from facepoints.models.model import Model
 from facepoints.models.networks import Size
 from facepoints.writing import written_whole
 
-FORMAT = 1
-"""Version of the model file; a newer one is refused, not guessed at."""
+FORMAT = 2
+"""Version of the model file: 2 since label offsets are told for each point. A newer one is refused, not guessed at; an
+older one is read where its weights still fit."""
 
 _KEY = "facepoints"
 
@@ -60,9 +61,21 @@ def load_model(path: Path) -> tuple[Model, dict[str, Any]]:
         model.load_state_dict(tree["weights"])
         score = dict(words["score"])
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, BadChoice) as error:
+        if made := _older(tree):
+            words = f"made by an older facepoints (format {made}, this one writes {FORMAT}), and its weights do not fit"
+            raise BadRun(f"{path}: {words}. Train it anew, or use it with the version that made it") from error
         reason = _first_line(error)
         raise BadRun(f"{path}: not a model that this facepoints can build ({reason}). Train it anew") from error
     return model.eval(), score
+
+
+def _older(tree: Any) -> int:
+    """The format of a file that an older version made, else 0."""
+    try:
+        made = tree["words"]["format"]
+    except (KeyError, TypeError):
+        return 0
+    return made if isinstance(made, int) and 0 < made < FORMAT else 0
 
 
 def save_tree(path: Path, tree: Any) -> None:
