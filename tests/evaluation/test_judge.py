@@ -22,6 +22,8 @@ from facepoints.keypoints import FIFTEEN, FOUR, KeypointSet
 from facepoints.models.checkpoint import load_model, save_model
 from facepoints.models.model import Model
 from facepoints.models.networks import Size
+from facepoints.training.fit import fit
+from facepoints.training.recipe import Recipe
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,19 @@ def test_a_run_is_judged_on_the_rows_it_kept_aside(
     assert said[0].startswith(f"{len(kept)} validation rows; {len(few_faces) - len(kept)} rows left out: trained on")
     assert scores.rmse == json.loads((tiny_run / "scores.json").read_text())["rmse"] == about["rmse"]
     assert {file.name for file in tmp_path.iterdir()} >= {*PROMISED, "network.png", "plots.png"}
+
+
+def test_a_committees_story_has_each_networks_curve(tiny: Recipe, few_faces: LabeledFaces, tmp_path: Path) -> None:
+    fit(tiny.but(name="both", folds=2, epochs=2, expected_error=False), few_faces, tmp_path / "run")
+    judge(tmp_path / "run", few_faces, tmp_path / "out")
+    page = (tmp_path / "out" / "evaluate.html").read_text()
+    assert "2 networks of 2 epochs" in page
+    assert all(f"{number}-point-maps" in page for number in range(2))
+    assert "the first of the 2 networks" in page
+    story = open_run(tmp_path / "run").story
+    assert story is not None
+    assert [len(history) for history in story.members.values()] == [2, 2]
+    assert story.seconds > 0
 
 
 def test_pictures_it_was_trained_on_are_left_out_of_any_data(

@@ -38,10 +38,13 @@ class RunStory:
     training_rows: int | None
     best_epoch: int | None
     history: tuple[Mapping[str, float], ...]
-    """one dict per epoch, as in history.json"""
+    """one dict per epoch, as in history.json; of a committee empty"""
+    members: Mapping[str, tuple[Mapping[str, float], ...]]
+    """the histories of a committee's networks"""
     machine: Mapping[str, str]
     versions: Mapping[str, str]
     network: str
+    """what it is called; of a committee, as of layers and diagram, that of its first network"""
     layers: tuple[LayerFact, ...]
     diagram: NDArray[np.uint8]
     """(h, w, 3) BGR"""

@@ -43,9 +43,11 @@ def story_section(judged: Judged) -> Section:
         }[judged.model.kind]
         return Section(title, text(what))
     body = _facts(story, judged) + heading("Learning curves")
-    body += text(
-        f"The best epoch by validation RMSE was {story.best_epoch or '?'} of {len(story.history)}.", muted=True
-    )
+    if story.members:
+        told = f"Each of the {len(story.members)} networks is judged on the rows that it was not trained on."
+    else:
+        told = f"The best epoch by validation RMSE was {story.best_epoch or '?'} of {len(story.history)}."
+    body += text(told, muted=True)
     body += grid([plot(curve) for curve in learning_curves(story)], least=300)
     body += heading("The recipe") + _recipe(story)
     return Section(title, body + heading("The network") + _network(story))
@@ -53,6 +55,8 @@ def story_section(judged: Judged) -> Section:
 
 def learning_curves(story: RunStory) -> list[Plot]:
     """Training beside validation, epoch by epoch; measures that an older history lacks are left out."""
+    if story.members:
+        return _members_curves(story)
     plots = []
     epochs = np.array([float(epoch["epoch"]) for epoch in story.history])
     for measure, label, factor in _CURVES:
@@ -72,6 +76,27 @@ def learning_curves(story: RunStory) -> list[Plot]:
     return plots
 
 
+def _members_curves(story: RunStory) -> list[Plot]:
+    """What a committee's networks reach on their unseen rows, epoch by epoch."""
+    plots = []
+    for measure, label, factor in _CURVES:
+        traces = [
+            Trace(
+                name,
+                np.array([float(epoch["epoch"]) for epoch in history]),
+                factor * np.array([float(epoch[f"validation_{measure}"]) for epoch in history]),
+            )
+            for name, history in story.members.items()
+            if all(f"validation_{measure}" in epoch for epoch in history)
+        ]
+        if traces:
+            highest = max(float(np.quantile(trace.y, 0.95)) for trace in traces)
+            top = 100.0 if factor > 1 else 1.25 * highest
+            traces = [_below(trace, top) for trace in traces]
+            plots.append(Plot(f"validation {label}", tuple(traces), "epoch", f"validation {label}", top=top))
+    return plots
+
+
 def _below(trace: Trace, top: float) -> Trace:
     return Trace(trace.name, trace.x, np.minimum(trace.y, top))
 
@@ -79,11 +104,14 @@ def _below(trace: Trace, top: float) -> Trace:
 def _facts(story: RunStory, judged: Judged) -> Html:
     parameters = f"{judged.model.parameters:,}" if judged.model.parameters else "?"
     machine = ", ".join(f"{key} {value}" for key, value in story.machine.items())
+    epochs = f"{len(story.history):,} epochs"
+    if story.members:
+        epochs = f"{len(story.members)} networks of {max(map(len, story.members.values())):,} epochs"
     rows: list[list[Content]] = [
         ["recipe", joined([bold(story.recipe), f": {story.summary}" if story.summary else ""])],
         ["trainable parameters", parameters],
         ["rows trained on", f"{story.training_rows:,}" if story.training_rows else "?"],
-        ["training time", f"{duration(story.seconds)}, {len(story.history):,} epochs"],
+        ["training time", f"{duration(story.seconds)}, {epochs}"],
         ["started", story.started.replace("T", " ")],
         ["machine", machine or "?"],
         ["versions", ", ".join(f"{key} {value}" for key, value in story.versions.items()) or "?"],
@@ -108,7 +136,8 @@ def _recipe(story: RunStory) -> Html:
 
 def _network(story: RunStory) -> Html:
     alt = f"diagram of the network '{story.network}'"
-    shown = figure(picture(story.diagram, alt), "A block’s height is the side of its maps in pixels.")
+    which = f" This is the first of the {len(story.members)} networks." if story.members else ""
+    shown = figure(picture(story.diagram, alt), f"A block’s height is the side of its maps in pixels.{which}")
     rows = [
         [one.place, one.kind, " × ".join(map(str, one.shape)), f"{one.parameters:,}" if one.parameters else ""]
         for one in story.layers

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from facepoints.data.faces import LabeledFaces
 from facepoints.data.fingerprint import fingerprint, picture_digests
@@ -20,6 +21,7 @@ from facepoints.evaluation.predictor import Answers, FairRows, ModelFacts, RowKi
 from facepoints.evaluation.run_story import LayerFact, RunStory
 from facepoints.keypoints import KeypointSet
 from facepoints.models.checkpoint import load_model
+from facepoints.models.committee import Committee
 from facepoints.models.model import Model
 from facepoints.models.summary import draw_diagram, layers
 from facepoints.training.recipe import Recipe, meanings
@@ -49,8 +51,7 @@ class TrainedRun:
 
     @cached_property
     def facts(self) -> ModelFacts:
-        members = (self.folder / "members").glob("*")  # a committee's networks have their histories each
-        histories = [self._history(folder) or [] for folder in (self.folder, *members)]
+        histories = [self._history(self.folder), *self._members.values()]
         epochs = [epoch for history in histories for epoch in history]
         seconds = sum(float(epoch["seconds"]) for epoch in epochs) if epochs else None
         return ModelFacts("run", int(self.kept["parameters"]), seconds)
@@ -100,9 +101,12 @@ class TrainedRun:
     @cached_property
     def story(self) -> RunStory | None:
         """None where the folder has no history: nothing is told of a training that nobody recorded."""
-        history = self._history(self.folder)
-        if history is None:
+        history, members = self._history(self.folder), self._members
+        if not (history or members):
             return None
+        network, network_name = self.model.network, self.model.network_name
+        if isinstance(network, Committee):
+            network, network_name = network.members[0], self.model.size.members[0]
         table, name = self.model.recipe, str(self.kept["recipe"])
         own, parent = BOOK.get(name, (None, None))
         against = (parent or Recipe()).as_table()
@@ -121,34 +125,42 @@ class TrainedRun:
             seconds=self.facts.training_seconds or 0.0,
             training_rows=self.kept.get("training_rows"),
             best_epoch=self.best_epoch,
-            history=tuple(history),
+            history=history,
+            members=members,
             machine={str(k): str(v) for k, v in dict(self.kept.get("machine", {})).items()},
             versions={str(k): str(v) for k, v in dict(self.kept.get("versions", {})).items()},
-            network=self.model.network_name,
-            layers=tuple(
-                LayerFact(one.place, one.kind, one.shape, one.parameters) for one in layers(self.model.network)
-            ),
-            diagram=self._diagram(),
+            network=network_name,
+            layers=tuple(LayerFact(one.place, one.kind, one.shape, one.parameters) for one in layers(network)),
+            diagram=_diagram(network, network_name),
         )
 
+    @cached_property
+    def _members(self) -> dict[str, tuple[dict[str, float], ...]]:
+        """The histories of a committee's networks, each a run of its own."""
+        prefix = f"{self.kept['recipe']}-"
+        found = {path.name: self._history(path) for path in sorted((self.folder / "members").glob("*"))}
+        return {name.removeprefix(prefix): history for name, history in found.items() if history}
+
     @staticmethod
-    def _history(folder: Path) -> list[dict[str, float]] | None:
+    def _history(folder: Path) -> tuple[dict[str, float], ...]:
+        """One dict per epoch; none where nobody recorded them."""
         path = folder / "history.json"
         if not path.exists():
-            return None
+            return ()
         history: list[dict[str, float]] = read_json(path)
         try:
             for epoch in history:
                 epoch["epoch"], epoch["seconds"], epoch["training_loss"], epoch["validation_rmse"]
         except (KeyError, TypeError) as error:
             raise BadRun(f"{path}: not what `facepoints train` leaves ({error}). Copy the run again") from error
-        return history or None
+        return tuple(history)
 
-    def _diagram(self) -> NDArray[np.uint8]:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "network.png"
-            draw_diagram(self.model.network, path, f"network '{self.model.network_name}'")
-            return np.asarray(cv2.imread(str(path)), np.uint8)
+
+def _diagram(network: nn.Module, name: str) -> NDArray[np.uint8]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.png"
+        draw_diagram(network, path, f"network '{name}'")
+        return np.asarray(cv2.imread(str(path)), np.uint8)
 
 
 def open_run(folder: Path) -> TrainedRun:
