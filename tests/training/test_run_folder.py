@@ -20,6 +20,7 @@ from facepoints.evaluation.judge import judge
 from facepoints.training import run_folder
 from facepoints.training.fit import fit
 from facepoints.training.recipe import Recipe
+from facepoints.training.trackers import Trackers
 
 SUSPECTS = [Suspect(3, "foreign", "", 0.9), Suspect(6, "displaced", "nose_tip", 0.9)]
 
@@ -119,10 +120,8 @@ def test_force_leaves_nothing_of_the_old_run_but_what_is_not_ours(
     quick: Recipe, few_faces: LabeledFaces, tmp_path: Path
 ) -> None:
     pytest.importorskip("tensorboard")
-    from lightning.pytorch.loggers import TensorBoardLogger
-
     run, own = tmp_path / "run", tmp_path / "run" / "notes.txt"
-    fit(quick, few_faces, run, loggers=[TensorBoardLogger(run, name="", version="tensorboard")])
+    fit(quick, few_faces, run, trackers=Trackers(["tensorboard"], quick, run, uri=None, resume=False))
     judge(run, few_faces, run / "evaluation")
     assert any((run / "tensorboard").iterdir())
     own.touch()

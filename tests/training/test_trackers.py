@@ -41,9 +41,7 @@ def train(
     also: tuple[Callback, ...] = (),
 ) -> None:
     trackers = Trackers(names, SMALL, folder, uri=uri, resume=resume)
-    loggers, callbacks = list(trackers.loggers.values()), [trackers, *also]
-    fit(SMALL, data, folder, rows=rows, resume=resume, loggers=loggers, callbacks=callbacks)
-    trackers.attach()
+    fit(SMALL, data, folder, rows=rows, resume=resume, trackers=trackers, callbacks=[*also])
 
 
 def test_csv_and_tensorboard_hold_the_curves(few_faces: LabeledFaces, plain_split: Split, tmp_path: Path) -> None:
@@ -90,6 +88,39 @@ def test_mlflow_holds_everything(
     weights = client.download_artifacts(run.info.run_id, "model.safetensors", str(tmp_path))
     assert Path(weights).read_bytes() == (folder / "model.safetensors").read_bytes()
     assert {path.name for path in tmp_path.iterdir()} == {"run", "model.safetensors"}, "nothing lies about"
+
+
+def test_a_committees_networks_have_runs_of_their_own(
+    few_faces: LabeledFaces, plain_split: Split, tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("mlflow", reason="mlflow is not installed")
+    from mlflow.tracking import MlflowClient
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    folder, both = tmp_path / "run", tiny.but(name="both", folds=2, epochs=1, width=4, expected_error=False)
+    fit(
+        both,
+        few_faces,
+        folder,
+        rows=plain_split,
+        trackers=Trackers(["mlflow", "csv"], both, folder, uri=None, resume=False),
+    )
+
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name(PROJECT)
+    assert experiment is not None
+    runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
+    assert set(runs) == {"both", "both-0-point-maps", "both-1-point-maps"}
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+    assert runs["both"].data.params["folds"] == "2"
+    for name, run in runs.items():
+        artifacts = {file.path for file in client.list_artifacts(run.info.run_id)}
+        assert {"scores.json", "model.safetensors"} <= artifacts
+        if name != "both":
+            assert client.get_metric_history(run.info.run_id, "validation_rmse")
+            assert (folder / "members" / name / "csv" / "metrics.csv").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["run"], "nothing lies about"
 
 
 @pytest.mark.parametrize(

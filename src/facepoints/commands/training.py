@@ -88,10 +88,9 @@ def train(
             resume=resume,
             force=force,
             machine=Machine(accelerator, devices, nodes),
-            loggers=list(trackers.loggers.values()),
-            callbacks=[TrainingProgress(console), trackers],
+            trackers=trackers,
+            callbacks=[TrainingProgress(console)],
         )
-        trackers.attach()
     except AlreadyTrained as already:
         note(str(already))
         return

@@ -8,7 +8,6 @@ from that the committee learns its straightening (models/committee.py).
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
@@ -18,7 +17,7 @@ from torch import Tensor
 
 from facepoints.data.faces import LabeledFaces
 from facepoints.data.split import Split, deal_folds
-from facepoints.errors import AlreadyTrained, BadChoice
+from facepoints.errors import BadChoice
 from facepoints.keypoints import FACE_SIZE, SOURCES
 from facepoints.models.checkpoint import load_model
 from facepoints.models.committee import Committee
@@ -73,8 +72,7 @@ def train_committee(
     members: list[Model] = []
     for fold, member in recipes:
         place = run.members / member.name
-        with suppress(AlreadyTrained):
-            train(member, place, kept[fold])
+        train(member, place, kept[fold])
         members.append(load_model(place / MODEL_FILE)[0])
     joined = join(members, recipe, size)
     chosen = data.only(recipe.keypoints)

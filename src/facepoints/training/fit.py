@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 from lightning.pytorch import Callback
-from lightning.pytorch.loggers import Logger
 
 from facepoints.data.corrections import Correction
 from facepoints.data.faces import LabeledFaces
@@ -35,6 +34,7 @@ from facepoints.training.progress import TrainingProgress
 from facepoints.training.recipe import Recipe
 from facepoints.training.recipe_book import find
 from facepoints.training.run_folder import MODEL_FILE, RunFolder, read_json, trained_on
+from facepoints.training.trackers import Trackers
 from facepoints.training.trainer import Machine, is_first_process, new_trainer, own_callbacks, quiet_lightning
 
 
@@ -48,7 +48,7 @@ def fit(
     resume: bool = False,
     force: bool = False,
     machine: Machine | None = None,
-    loggers: list[Logger] | None = None,
+    trackers: Trackers | None = None,
     callbacks: list[Callback] | None = None,
 ) -> Scores:
     """Train a recipe on labeled faces; leave a run folder; give the best epoch's scores on the validation rows.
@@ -72,17 +72,18 @@ def fit(
         # a process that Lightning started beside the first one finds what that one has begun
         run.refuse_to_overwrite(about_rows, resume=resume or not is_first_process())
 
-    another = partial(
-        fit, data=data, corrections=corrections, resume=not force, force=force, machine=machine, callbacks=callbacks
-    )
-    task = _Task(run, data, rows, training, about_rows, another, callbacks or [], force)
+    alike = partial(fit, data=data, corrections=corrections, machine=machine, callbacks=callbacks)
+    task = _Task(run, data, rows, training, about_rows, alike, callbacks or [], trackers, force)
     if recipe.folds:
         _fit_committee(task)
     else:
-        _fit_network(task, machine, loggers or [])
+        _fit_network(task, machine)
     if recipe.expected_error:
         _teach_expected_error(task, _trusted(chosen, replace(rows, training=rows.validation), recipe, corrections))
-    return finish(run, data, rows)
+    scores = finish(run, data, rows)
+    if trackers:
+        trackers.attach()
+    return scores
 
 
 @dataclass(frozen=True)
@@ -95,10 +96,16 @@ class _Task:
     training: LabeledFaces
     """the training rows that are trusted, with the recipe's keypoints"""
     about_rows: dict[str, Any]
-    another: Callable[..., Scores]
-    """trains another recipe alike: `another(recipe, folder=..., rows=...)`"""
+    fit_alike: Callable[..., Scores]
     callbacks: list[Callback]
+    trackers: Trackers | None
     force: bool
+
+    def another(self, recipe: Recipe, folder: Path, rows: Split, *, force: bool) -> None:
+        """Train another recipe alike, or go on with it; nothing happens where that is done, unless by `force`."""
+        trackers = self.trackers.beside(recipe, folder, resume=not force) if self.trackers else None
+        with suppress(AlreadyTrained):
+            self.fit_alike(recipe, folder=folder, rows=rows, resume=not force, force=force, trackers=trackers)
 
     def announce(self, what: str) -> None:
         for shown in self.shown():
@@ -108,7 +115,7 @@ class _Task:
         return [callback for callback in self.callbacks if isinstance(callback, TrainingProgress)]
 
 
-def _fit_network(task: _Task, machine: Machine, loggers: list[Logger]) -> None:
+def _fit_network(task: _Task, machine: Machine) -> None:
     """Train one network with Lightning, after its teacher if it has one; the run's folder keeps its best epoch."""
     run, data, rows, recipe = task.run, task.data, task.rows, task.run.recipe
     chosen, filled = data.only(recipe.keypoints), _filled(task.training, recipe)
@@ -124,7 +131,8 @@ def _fit_network(task: _Task, machine: Machine, loggers: list[Logger]) -> None:
     fitting = Fitting(recipe, model, filled, chosen.take(rows.validation), lesson)
 
     with quiet_lightning():
-        trainer = new_trainer(recipe, machine, [*own_callbacks(recipe, run), *task.callbacks], loggers)
+        tracking, loggers = ([task.trackers], [*task.trackers.loggers.values()]) if task.trackers else ([], [])
+        trainer = new_trainer(recipe, machine, [*own_callbacks(recipe, run), *task.callbacks, *tracking], loggers)
         if task.force and is_first_process():
             run.clear()  # not before all else has proven possible
         run.write_start(task.about_rows, parameters=sum(p.numel() for p in model.network.parameters()))
@@ -144,12 +152,14 @@ def _fit_committee(task: _Task) -> None:
     def train(member: Recipe, place: Path, kept: Split) -> None:
         task.announce(f"network {place.name}")
         # whatever was to be replaced is gone; killed and resumed, the new members stay
-        task.another(member, folder=place, rows=kept, resume=True, force=False)
+        task.another(member, place, kept, force=False)
 
     run.write_start(task.about_rows, parameters=0)  # not known before they are joined
     joined = train_committee(run, task.data, task.rows, size_of(run.recipe), train)
     run.write_start(task.about_rows, parameters=sum(p.numel() for p in joined.network.parameters()))
     save_model(run.model, joined, {})
+    if task.trackers and is_first_process():
+        task.trackers.begin()  # not before its networks have ended theirs: Weights & Biases keeps one run at a time
 
 
 def finish(run: RunFolder, data: LabeledFaces, rows: Split) -> Scores:
@@ -170,8 +180,7 @@ def _teacher(task: _Task) -> Model:
         first, folder = find(recipe.teacher), task.run.folder / "teacher"
         first = first.but(drop_suspects=recipe.drop_suspects, keypoints=recipe.keypoints, seed=recipe.seed)
         task.announce(f"the teacher first, {first.name}")
-        with suppress(AlreadyTrained):
-            task.another(first, folder=folder, rows=task.rows)
+        task.another(first, folder, task.rows, force=task.force)
         task.announce(f"now {recipe.name}")
     pictures = read_json(folder / "run.json").get("training_pictures", [])
     leaked = len(set(picture_digests(task.data.faces[task.rows.validation])) & set(pictures))

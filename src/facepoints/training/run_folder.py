@@ -41,6 +41,9 @@ from facepoints.writing import write_text
 MODEL_FILE = "model.safetensors"
 """The best epoch's model in a run folder."""
 
+TRACKED = "trackers.json"
+"""In a run folder: which run of which tracker it is, so that a resumed training goes on in the same."""
+
 OLD = {
     "": ("scores.json", "last.safetensors", MODEL_FILE, "history.csv", "history.json", "curves.png"),
     "evaluation": (
@@ -97,7 +100,7 @@ class RunFolder(Callback):
         """Forget the training that the folder holds; whatever is not ours stays."""
         for member in self.members.glob("*"):
             RunFolder(member, self.recipe).clear()
-            for left in ("recipe.toml", "run.json"):
+            for left in ("recipe.toml", "run.json", TRACKED):
                 (member / left).unlink(missing_ok=True)
             with suppress(OSError):
                 member.rmdir()

@@ -20,26 +20,25 @@ from lightning.pytorch.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoa
 
 from facepoints.errors import BadRun, MissingExtra, unknown
 from facepoints.training.recipe import Recipe
-from facepoints.training.run_folder import MODEL_FILE
+from facepoints.training.run_folder import MODEL_FILE, TRACKED
 from facepoints.training.trainer import is_first_process
 from facepoints.writing import write_text
 
 PROJECT = "facepoints"
 """What trackers call the collection that runs are put in."""
 
-_KEPT = "trackers.json"
-"""In the run folder: which run of which tracker it is, so that a resumed training goes on in the same."""
-
 
 class Trackers(Callback):
     """The loggers that a training was asked for; a callback, as the recipe must not reach a run that never starts."""
 
     def __init__(self, names: Sequence[str], recipe: Recipe, folder: Path, *, uri: str | None, resume: bool) -> None:
+        self.names = list(dict.fromkeys(names))
         self.recipe = recipe
         self.folder = folder
+        self.uri = uri
         kept = _kept(folder) if resume else {}
         self.loggers: dict[str, Logger] = {}
-        for name in dict.fromkeys(names):
+        for name in self.names:
             if name not in _TRACKERS:
                 raise unknown("logger", name, _TRACKERS)
             module, extra, make = _TRACKERS[name]
@@ -47,31 +46,43 @@ class Trackers(Callback):
                 raise MissingExtra(f"--logger {name} needs {module}. Run: pip install 'facepoints[{extra}]'")
             self.loggers[name] = make(recipe, folder, uri, kept.get(name))
 
+    def beside(self, recipe: Recipe, folder: Path, *, resume: bool) -> Trackers:
+        """The same trackers for a training that belongs to this one (a committee's network, a teacher): its own run."""
+        uri = self.uri
+        if "mlflow" in self.loggers and not uri and "MLFLOW_TRACKING_URI" not in os.environ:
+            uri = _own_store(self.folder)
+        return Trackers(self.names, recipe, folder, uri=uri, resume=resume)
+
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
-        if not trainer.is_global_zero:
-            return
+        if trainer.is_global_zero:
+            self.begin()
+
+    def begin(self) -> None:
+        """Tell the recipe, and note which runs they are."""
         # an empty list would be left out
         fields = {k: ", ".join(map(str, v)) if isinstance(v, list) else v for k, v in self.recipe.as_table().items()}
         for logger in self.loggers.values():
             logger.log_hyperparams(fields)
         runs = {name: str(self.loggers[name].version) for name in ("mlflow", "wandb") if name in self.loggers}
         if runs:
-            write_text(self.folder / _KEPT, json.dumps(runs))
+            write_text(self.folder / TRACKED, json.dumps(runs))
 
     def attach(self) -> None:
         """Hand over what the finished run folder holds: pictures, recipe, scores and the best weights."""
         if not is_first_process():
             return
-        files = [self.folder / name for name in ("curves.png", "recipe.toml", "scores.json", MODEL_FILE)]
+        names = "curves.png", "recipe.toml", "scores.json", MODEL_FILE
+        files = [path for path in (self.folder / name for name in names) if path.exists()]  # a committee has no curves
         for name, logger in self.loggers.items():
             if name == "mlflow":
                 _attach_mlflow(logger, files)
             elif name == "wandb":
                 _attach_wandb(logger, files)
+            logger.finalize("success")  # a committee's own run saw no trainer that would do it
 
 
 def _kept(folder: Path) -> dict[str, str]:
-    path = folder / _KEPT
+    path = folder / TRACKED
     if not path.exists():
         return {}
     try:
@@ -88,6 +99,10 @@ def _csv(recipe: Recipe, folder: Path, uri: str | None, run: str | None) -> Logg
     return CSVLogger(folder, name="", version="csv")
 
 
+def _own_store(folder: Path) -> str:
+    return f"sqlite:///{folder.resolve() / 'mlflow.db'}"
+
+
 def _mlflow(recipe: Recipe, folder: Path, uri: str | None, run: str | None) -> Logger:
     # MLflow tells its makers what is used unless it is asked not to
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -95,7 +110,7 @@ def _mlflow(recipe: Recipe, folder: Path, uri: str | None, run: str | None) -> L
     for noisy in ("alembic", "mlflow"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     folder.mkdir(parents=True, exist_ok=True)
-    uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{folder.resolve() / 'mlflow.db'}"
+    uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or _own_store(folder)
     artifacts = None
     if uri.startswith("sqlite:///"):  # MLflow would put them into whatever folder it is called from
         artifacts = (Path(uri.removeprefix("sqlite:///")).resolve().parent / "mlflow-artifacts").as_uri()
