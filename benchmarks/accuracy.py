@@ -4,7 +4,7 @@
 
 All recipes get the same validation rows (5 % of the rows by groups: those that `flagship` keeps aside), whatever split
 they would choose themselves, and are scored on all points of these rows: a recipe with fewer keypoints answers the
-others with their typical place. Each may take the epochs that BUDGET says, about ten minutes of one core; `--epochs
+others with their typical place. Each may take the epochs that BUDGET says, a few minutes of one core; `--epochs
 RECIPE=N` gives more or fewer. `--suspects` leaves out, of training and of scoring, what an audit holds for wrong.
 
 A run that is there is not trained again and a stopped one goes on, so the script can be stopped at any time; several
@@ -43,18 +43,18 @@ FRACTION, SEED = 0.05, 0
 BEGIN, END = "<!-- recipes: begin -->", "<!-- recipes: end -->"
 
 BUDGET = {
-    "dense": 15,
-    "cnn": 12,
-    "cnn-flip": 12,
-    "cnn-rotated": 12,
-    "cnn-leaky": 4,
-    "cnn-leaky-median": 4,
-    "cnn-leaky-complete": 12,
-    "cnn-leaky-eight": 4,
-    "cnn-five": 6,
-    "base": 20,
-    "base-extended": 20,
-    "masked": 6,
+    "dense": 12,
+    "cnn": 8,
+    "cnn-flip": 8,
+    "cnn-rotated": 8,
+    "cnn-leaky": 3,
+    "cnn-leaky-median": 3,
+    "cnn-leaky-complete": 9,
+    "cnn-leaky-eight": 3,
+    "cnn-five": 4,
+    "base": 15,
+    "base-extended": 13,
+    "masked": 4,
 }
 """Epochs that a recipe may take here; those that are not named take all of their own."""
 

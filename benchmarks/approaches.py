@@ -216,7 +216,7 @@ def _how(bench: Bench) -> str:
     capped = ", ".join(f"`{name}` {n}" for name, n in {**BUDGET, **bench.epochs}.items())
     suspects = " --suspects audit.csv" if bench.suspects else ""
     return (
-        f"Budget: the approaches of others may take about ten minutes of one core each, in epochs: {capped}. Ours take "
+        f"Budget: the approaches of others may take a few minutes of one core each, in epochs: {capped}. Ours take "
         "their recipe's own number. A network of 20 million parameters is far from done after that: its figures say "
         "what it is worth in that time, not what it may reach. `flagship` also takes what its teacher, "
         "`flagship-ensemble`, took. Of the variants each has the budget of the recipe that it differs from.\n\n"

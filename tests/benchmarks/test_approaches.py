@@ -68,7 +68,7 @@ def test_the_page_says_what_was_measured(
     assert "px less" in turns
     assert "than turning" in turns
     assert "px more" in size
-    assert "`dense` 15" in text  # the budget
+    assert "`dense` 12" in text  # the budget
     picture = cv2.imread(str(page.with_suffix(".png")))
     assert picture is not None
     assert min(picture.shape[:2]) > 300
