@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,13 +31,12 @@ from facepoints.data.loading import load_training
 from facepoints.data.split import Split, group_alike, split_groups
 from facepoints.data.suspects import without_suspects
 from facepoints.errors import AlreadyTrained, BadChoice, FacepointsError
-from facepoints.models.checkpoint import load_model
+from facepoints.evaluation.trained_run import TrainedRun, open_run
 from facepoints.scoring import Scores, score
 from facepoints.training.fit import fit
 from facepoints.training.progress import TrainingProgress
 from facepoints.training.recipe import Recipe, read_toml
 from facepoints.training.recipe_book import BOOK
-from facepoints.training.run_folder import MODEL_FILE, read_json
 from facepoints.writing import write_text
 
 FRACTION, SEED = 0.05, 0
@@ -74,13 +74,14 @@ class Bench:
     trained: dict[str, Path] = field(default_factory=dict)
 
     def recipe(self, name: str, recipe: Recipe | None = None) -> Recipe:
-        """The recipe as it is trained here: on the same rows as all others, within the budget."""
+        """The recipe, or a variant of one, as it is trained here: on the same rows as all others, within the budget."""
         book = recipe or BOOK[name][0]
         one = book.but(split="groups", validation_fraction=FRACTION, seed=SEED, drop_suspects=self.suspects)
         if one.teacher:
             one = one.but(teacher=str(self.folder(one.teacher)))
-        epochs = self.epochs.get(book.name, BUDGET.get(book.name, book.epochs))  # a variant has its recipe's
-        if epochs < one.epochs:
+        budget = min(one.epochs, BUDGET.get(book.name, one.epochs))
+        epochs = self.epochs.get(book.name, budget)  # a variant has its recipe's
+        if epochs != one.epochs:
             one = one.but(epochs=epochs, squared_epochs=min(one.squared_epochs, epochs // 4))
         return one
 
@@ -93,67 +94,58 @@ class Bench:
         if name in self.trained:
             self.console.print(f"  is in {self.trained[name]}", markup=False, highlight=False)
             return
-        one = self.recipe(name, recipe)
+        one, shown = self.recipe(name, recipe), [TrainingProgress(self.console)]
         try:
-            fit(one, self.data, self.folder(name), rows=self.rows, resume=True, callbacks=self._progress())
+            fit(one, self.data, self.folder(name), rows=self.rows, resume=True, callbacks=[*shown])
         except AlreadyTrained:
             self.console.print("  already trained")
-
-    def _progress(self) -> list[Any]:
-        return [TrainingProgress(self.console)]
 
     def is_trained(self, name: str) -> bool:
         return (self.folder(name) / "scores.json").exists()
 
-    def answers(self, name: str) -> NDArray[np.float32]:
-        """(n, k, 2) px: what the best epoch says of the judged faces; raises BadChoice where it has seen one."""
-        kept = read_json(self.folder(name) / "run.json")["validation_rows"]
-        if not set(self.judged.row.tolist()) <= set(kept):
-            raise BadChoice(f"{self.folder(name)}: has seen some of the rows that all are judged on; train it here")
-        model, _ = load_model(self.folder(name) / MODEL_FILE)
-        return model.predict_all(self.judged.faces, self.judged.source)
-
-    def figures(self, name: str) -> dict[str, Any]:
-        """The line of the table: its scores, its size, what its training took."""
+    def run(self, name: str, recipe: Recipe | None = None) -> TrainedRun:
+        """The finished run; raises BadChoice where it is not what would be trained here."""
         folder = self.folder(name)
-        judged = self.judged
+        run, wanted = open_run(folder), self.recipe(name, recipe)
+        kept = read_toml(folder / "recipe.toml")
+        # whoever trained it may have called these files something else
+        told = {"teacher", "drop_suspects"} if bool(kept.drop_suspects) == bool(wanted.drop_suspects) else {"teacher"}
+        if changed := {f: v for f, v in wanted.differences(kept).items() if f not in told}:
+            what, value = next(iter(changed.items()))
+            raise BadChoice(f"{folder}: is no run of {name} as it is trained here ({what} is not {value!r} there)")
+        if not run.fair_rows(self.judged).chosen.all():
+            raise BadChoice(f"{folder}: has seen some of the rows that all are judged on; train it here")
+        return run
+
+    def answers(self, run: TrainedRun) -> NDArray[np.float32]:
+        """(n, k, 2) px: what the best epoch says of the judged faces, of all points of the data."""
+        return run.model.predict_all(self.judged.faces, self.judged.source)
+
+    def figures(self, name: str, recipe: Recipe | None = None) -> dict[str, Any]:
+        """The line of the table: its scores, its size, what its training took."""
+        run, judged, one = self.run(name, recipe), self.judged, self.recipe(name, recipe)
         labels = judged.points, judged.observed, judged.source, judged.keypoints
-        scores = score(self.answers(name), *labels, groups=group_alike(judged.faces))
-        recipe = read_toml(folder / "recipe.toml")
-        places = [path for path in (folder, *folder.glob("members/*")) if (path / "history.json").exists()]
-        histories = [read_json(path / "history.json") for path in places]
+        scores = score(self.answers(run), *labels, groups=group_alike(judged.faces))
+        histories = [run.history, *run.members.values()]
         return {
             "recipe": name,
-            "summary": recipe.summary,
+            "summary": one.summary,
             **_parts(scores),
-            "parameters": int(read_json(folder / "run.json")["parameters"]),
-            "seconds": sum(float(epoch["seconds"]) for history in histories for epoch in history),
+            "parameters": run.facts.parameters,
+            "seconds": run.facts.training_seconds or 0.0,
             "epochs": max(len(history) for history in histories),
-            "epochs_allowed": recipe.epochs,
-            "epochs_of_recipe": BOOK[recipe.name][0].epochs,
+            "epochs_allowed": one.epochs,
+            "epochs_of_recipe": (recipe or BOOK[name][0]).epochs,
         }
 
 
 def _parts(scores: Scores) -> dict[str, Any]:
     parts = {"all": scores.overall, **scores.by_source}
     return {
-        part: {"rmse": one.rmse, "interval": one.rmse_interval, "median_face": one.median_face_rmse}
+        part: {"rmse": one.rmse, "interval": one.rmse_interval or (one.rmse, one.rmse), "median": one.median_face_rmse}
         for part, one in parts.items()
         if one is not None
     }
-
-
-def bench_from(args: argparse.Namespace, console: Console) -> Bench:
-    """The bench that the command line asks for."""
-    data = load_training(args.data)
-    rows = split_groups(data, FRACTION, SEED)
-    judged = data.take(rows.validation)
-    if args.suspects:
-        trusted = without_suspects(data, Path(args.suspects))
-        judged = trusted.take(np.isin(trusted.row, judged.row))
-    epochs = {name: int(number) for name, number in _pairs(args.epochs)}
-    trained = {name: Path(folder) for name, folder in _pairs(args.trained)}
-    return Bench(data, rows, judged, args.out, console, args.suspects or "", epochs, trained)
 
 
 def arguments(about: str) -> argparse.ArgumentParser:
@@ -164,15 +156,40 @@ def arguments(about: str) -> argparse.ArgumentParser:
     parser.add_argument("--only", action="append", default=[], metavar="RECIPE", help="train just these")
     parser.add_argument("--epochs", action="append", default=[], metavar="RECIPE=N", help="more or fewer epochs")
     parser.add_argument("--trained", action="append", default=[], metavar="RECIPE=RUN", help="a run that is there")
-    parser.add_argument("--suspects", metavar="FILE", help="audit.csv: labels to leave out, everywhere")
+    parser.add_argument("--suspects", metavar="FILE", default="", help="audit.csv: labels to leave out, everywhere")
     return parser
 
 
-def _pairs(words: list[str]) -> list[tuple[str, str]]:
-    pairs = [(name, value) for name, _, value in (word.partition("=") for word in words)]
-    for name, value in pairs:
+def bench_from(args: argparse.Namespace, console: Console, variants: Collection[str] = ()) -> Bench:
+    """The bench that the command line asks for; raises BadChoice before anything takes long."""
+    for name in args.only:
+        if name not in BOOK and name not in variants:
+            raise BadChoice(f"--only {name}: expected one of {', '.join((*BOOK, *variants))}")
+    epochs, trained = _pairs("--epochs", args.epochs), _pairs("--trained", args.trained)
+    for name, number in epochs.items():
+        if not number.isdecimal() or not int(number):
+            raise BadChoice(f"--epochs {name}={number}: expected a number of epochs, such as {name}=10")
+    for name, folder in trained.items():
+        if not (Path(folder) / "scores.json").exists():
+            raise BadChoice(f"--trained {name}={folder}: no finished run there")
+    data = load_training(args.data)
+    rows = split_groups(data, FRACTION, SEED)
+    judged = data.take(rows.validation)
+    if args.suspects:
+        trusted = without_suspects(data, Path(args.suspects))
+        judged = trusted.take(np.isin(trusted.row, judged.row))
+    counts, places = {n: int(v) for n, v in epochs.items()}, {n: Path(v) for n, v in trained.items()}
+    bench = Bench(data, rows, judged, args.out, console, args.suspects, counts, places)
+    for name in trained:
+        bench.run(name)
+    return bench
+
+
+def _pairs(option: str, words: list[str]) -> dict[str, str]:
+    pairs = {name: value for name, _, value in (word.partition("=") for word in words)}
+    for name, value in pairs.items():
         if name not in BOOK or not value:
-            raise BadChoice(f"{name}={value}: expected RECIPE=VALUE, RECIPE one of {', '.join(BOOK)}")
+            raise BadChoice(f"{option} {name}: expected RECIPE=VALUE, RECIPE one of {', '.join(BOOK)}")
     return pairs
 
 
@@ -180,6 +197,7 @@ def main() -> None:
     parser = arguments(__doc__.splitlines()[0])
     parser.add_argument("--readme", type=Path, help="put the table between its marks in this file")
     args = parser.parse_args()
+    around = _around(args.readme) if args.readme else None
     console = Console()
     bench = bench_from(args, console)
     for name in args.only or BOOK:
@@ -191,9 +209,18 @@ def main() -> None:
     write_text(args.out / "recipes.json", json.dumps(table, indent=1))
     text = markdown(table, bench)
     console.print(text, markup=False, soft_wrap=True)
-    if args.readme:
-        before, _, rest = args.readme.read_text("utf-8").partition(BEGIN)
-        write_text(args.readme, f"{before}{BEGIN}\n{text}{END}{rest.partition(END)[2]}")
+    if around:
+        write_text(args.readme, f"{around[0]}{BEGIN}\n{text}{END}{around[1]}")
+
+
+def _around(readme: Path) -> tuple[str, str]:
+    """What stands before and after the table; raises BadChoice where there is no place for it."""
+    text = readme.read_text("utf-8") if readme.exists() else ""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise BadChoice(f"--readme {readme}: has no place for the table; put the lines {BEGIN} and {END} there")
+    return before, after
 
 
 def caption(bench: Bench) -> str:
@@ -201,9 +228,11 @@ def caption(bench: Bench) -> str:
     labels = int(bench.data.take(bench.rows.validation).observed.sum() - bench.judged.observed.sum())
     wrong = f", without the {labels} labels there that the audit holds for wrong" if bench.suspects else ""
     return (
-        f"RMSE in pixels on the same {len(bench.rows.validation):,} validation rows{wrong}, 95 % interval; all learned "
-        f"from the other {len(bench.rows.training):,}. The best epoch of each training was chosen by its RMSE on these "
-        "very rows, which flatters all of them a little. One seed each; minutes are of one core.\n\n"
+        f"RMSE in pixels on the same {len(bench.rows.validation):,} validation rows{wrong}, 95 % interval over faces; "
+        f"all could learn from the other {len(bench.rows.training):,}. The best epoch of a network was chosen by its "
+        "RMSE on these very rows, which flatters it a little (those of `flagship-ensemble` choose on folds of their "
+        "own). One seed each. Minutes are what a training took where it ran (of `flagship` without its teacher): an "
+        "order of size.\n\n"
     )
 
 
@@ -219,7 +248,7 @@ def markdown(table: list[dict[str, Any]], bench: Bench) -> str:
         sources = " | ".join(f"{row[s]['rmse']:.2f}" if s in row else "-" for s in "AB")
         lines.append(
             f"| `{row['recipe']}` | **{row['all']['rmse']:.2f}** ({low:.2f}-{high:.2f}) | {sources} | "
-            f"{row['all']['median_face']:.2f} | {row['parameters']:,} | {row['epochs']}{ending(row)} | "
+            f"{row['all']['median']:.2f} | {row['parameters']:,} | {row['epochs']}{ending(row)} | "
             f"{row['seconds'] / 60:.0f} |\n"
         )
     return "".join(lines)
@@ -232,8 +261,17 @@ def ending(row: dict[str, Any]) -> str:
     return " (capped)" if row["epochs_allowed"] < row["epochs_of_recipe"] else ""
 
 
-if __name__ == "__main__":
+def one_line(main: Callable[[], None]) -> None:
+    """Run a script; what is wrong with its input is one line."""
     try:
         main()
     except FacepointsError as error:
-        sys.exit(f"error: {error}")
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on after the last whole epoch", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    one_line(main)

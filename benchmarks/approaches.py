@@ -9,8 +9,7 @@ over faces. It can be stopped at any time and goes on; several may share the fol
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from rich.console import Console
 
-from accuracy import BUDGET, Bench, arguments, bench_from, caption, ending
+from accuracy import BUDGET, Bench, arguments, bench_from, caption, ending, one_line
 from facepoints.data.split import group_alike
-from facepoints.errors import BadChoice, FacepointsError
 from facepoints.evaluation.paired_bootstrap import Bootstrap, paired_bootstrap
 from facepoints.evaluation.student import Difference
 from facepoints.scoring import point_distances, squared_error_sums
@@ -38,20 +36,20 @@ COLORS = {True: "#0072b2", False: "#d55e00"}
 WHO: dict[str, tuple[str, str]] = {
     "dense": ("fully connected net, gaps interpolated", f"{_PROJECT}, as its first model"),
     "cnn": ("plain CNN, gaps interpolated", f"{_PROJECT}, before augmentation"),
-    "cnn-flip": ("the same, half of the faces mirrored", f"{_PROJECT}; most notebooks that augment"),
-    "cnn-rotated": ("the same, turned by -15, 0 or 15 degrees and shifted, gaps filled both ways", _PROJECT),
+    "cnn-flip": ("`cnn`, half of the faces mirrored", f"{_PROJECT}; most notebooks that augment"),
+    "cnn-rotated": ("`cnn`, turned by -15, 0 or 15 degrees and shifted, gaps filled both ways", _PROJECT),
     "cnn-leaky": ("CNN of 20 million parameters, gaps filled with means", f"{_PROJECT}, in Keras"),
-    "cnn-leaky-median": ("the same, filled with medians", f"{_PROJECT}, in Keras"),
-    "cnn-leaky-complete": ("the same, complete rows only", f"{_PROJECT}, in Keras"),
-    "cnn-leaky-eight": ("the same, the eight best-labeled coordinates only", f"{_PROJECT}, in Keras"),
+    "cnn-leaky-median": ("`cnn-leaky`, gaps filled with medians", f"{_PROJECT}, in Keras"),
+    "cnn-leaky-complete": ("`cnn-leaky`, complete rows only", f"{_PROJECT}, in Keras"),
+    "cnn-leaky-eight": ("`cnn-leaky`, the eight best-labeled coordinates only", f"{_PROJECT}, in Keras"),
     "cnn-five": ("five convolutions, gaps filled from the row before", f"{_PROJECT}; many notebooks fill so"),
     "base": ("two strided convolutions, complete rows only", f"{_PROJECT}, as its base line"),
-    "base-extended": ("more filters, pooling, dropout; complete rows only", f"{_PROJECT}, extended"),
-    "masked": ("the same with a masked loss on all rows", f"{_PROJECT}, masked"),
+    "base-extended": ("`base` with more filters, pooling and dropout", f"{_PROJECT}, extended"),
+    "masked": ("`base-extended` with a masked loss on all rows", f"{_PROJECT}, masked"),
     "cnn-masked": ("maps read by expectation, a head for each source, masked loss, full augmentation", _OURS),
     "flagship-ensemble": ("five networks on five folds, their mean straightened", f"{_OURS}, for the leaderboard"),
-    "flagship": ("one network taught by those five, with expected errors", f"{_OURS}, what ships"),
-    "demo": ("cnn-masked made small, meant for drawn faces", f"{_OURS}, for its demo"),
+    "flagship": ("one network taught by `flagship-ensemble`, with expected errors", f"{_OURS}, what ships"),
+    "demo": ("`cnn-masked` made small, meant for drawn faces", f"{_OURS}, for its demo"),
 }
 """What each approach is, and who used it, in words."""
 
@@ -81,6 +79,14 @@ class Found:
         names = list(self.lines)
         return self.drawn.difference(names.index(name), names.index(other))
 
+    def told(self, name: str, other: str) -> str:
+        """The same in words: "0.31 px lower (0.25 to 0.37)"."""
+        one = self.difference(name, other)
+        if one.luck >= DOUBTFUL:
+            return f"no different beyond luck (between {_signed(one.low)} and {_signed(one.high)})"
+        low, high = sorted((abs(one.low), abs(one.high)))
+        return f"{abs(one.value):.2f} px {'lower' if one.value < 0 else 'higher'} ({low:.2f} to {high:.2f})"
+
     def rmse(self, name: str) -> str:
         return f"{self.lines[name]['all']['rmse']:.2f} px"
 
@@ -88,103 +94,102 @@ class Found:
 def main() -> None:
     parser = arguments(__doc__.splitlines()[0])
     parser.add_argument("--page", type=Path, help="where the page goes; its plot lies beside it")
+    parser.add_argument("--about", default="", metavar="TEXT", help="a word on the data, for the page")
     args = parser.parse_args()
     console = Console()
-    bench = bench_from(args, console)
-    everything = [*BOOK, *VARIANTS]
+    bench = bench_from(args, console, VARIANTS)
+    everything: dict[str, Recipe | None] = {**dict.fromkeys(BOOK), **{name: own for name, (own, _) in VARIANTS.items()}}
     for name in args.only or everything:
-        if name not in everything:
-            raise BadChoice(f"--only {name}: expected one of {', '.join(everything)}")
-        bench.train(name, VARIANTS[name][0] if name in VARIANTS else None)
+        bench.train(name, everything[name])
     if absent := [name for name in everything if not bench.is_trained(name)]:
         console.print(f"No page yet, not trained: {', '.join(absent)}", markup=False, soft_wrap=True)
         return
     found = measure(bench, everything)
-    text = page(found, bench)
+    drawing = (args.page or Path("approaches.md")).with_suffix(".png")
+    text = page(found, bench, drawing.name, args.about)
     console.print(text, markup=False, soft_wrap=True)
     if args.page:
-        plot(found, args.page.with_suffix(".png"))
+        plot(found, drawing)
         write_text(args.page, text)
 
 
-def measure(bench: Bench, names: list[str]) -> Found:
+def measure(bench: Bench, every: Mapping[str, Recipe | None]) -> Found:
     """Ask all of them about the same faces."""
     judged = bench.judged
-    answers = {name: bench.answers(name) for name in names}
+    answers = {name: bench.answers(bench.run(name, recipe)) for name, recipe in every.items()}
     each = [squared_error_sums(points, judged.points, judged.observed) for points in answers.values()]
     drawn = paired_bootstrap([squares for squares, _ in each], each[0][1], group_alike(judged.faces))
     distances = {
         name: point_distances(points, judged.points, judged.observed)[judged.observed]
         for name, points in answers.items()
     }
-    return Found({name: bench.figures(name) for name in names}, drawn, distances)
+    return Found({name: bench.figures(name, recipe) for name, recipe in every.items()}, drawn, distances)
 
 
-def page(found: Found, bench: Bench) -> str:
-    """The whole page as Markdown."""
+def page(found: Found, bench: Bench, drawing: str, about: str = "") -> str:
+    """The whole page as Markdown; `drawing` is where its picture lies."""
     return "".join(
         [
             "# All approaches, measured\n\n",
             "What people have done about the task, each trained by the same tool on the same rows and judged on the "
             f"same others, within a stated budget. {caption(bench)}",
-            "![Error of each approach, with its interval, and the share of points within a distance]"
-            "(approaches.png)\n\n",
-            "## What helped most\n\n",
+            f"![Error of each approach, with its interval, and the share of points within a distance]({drawing})\n\n",
+            "## What filling, augmentation and size bring\n\n",
             *(f"- {sentence}\n" for sentence in (fill_told(found), turns_told(found), size_told(found))),
-            "\nEach pair differs in nothing but what is named. Differences are paired over faces, with their 95 % "
-            "interval in brackets.\n\n",
+            "\nNetworks of a pair differ in nothing but what is named. Differences are paired over faces, with their "
+            "95 % interval in brackets; another seed would move each figure, too, and that is not in them.\n\n",
             "## Each approach\n\n",
-            f"| approach | what it is | who used it {_HEADER}|---|---|---|---|---|---|---|---|---|\n",
+            f"| approach | what it is | who used it {_HEADER}",
+            "|---|---|---|---|---|---|---|---|---|\n",
             *(_line(found, name) for name in _best_first(found, WHO)),
             "\nVariants that differ from an approach in one thing, for the sentences above:\n\n",
-            f"| variant | differs from | in {_HEADER}|---|---|---|---|---|---|---|---|---|\n",
+            f"| variant | differs from | in {_HEADER}",
+            "|---|---|---|---|---|---|---|---|---|\n",
             *(_line(found, name) for name in _best_first(found, VARIANTS)),
             "\n## How it was measured\n\n",
-            _how(bench),
+            _how(bench, about),
         ]
     )
 
 
 def fill_told(found: Found) -> str:
     """Mean fill, complete rows only and a masked loss, with the same network."""
-    mean, rows = found.difference("masked", "masked, mean fill"), found.difference("masked", "base-extended")
+    all_rows, complete = (found.lines[name]["epochs"] for name in ("masked", "base-extended"))
     return (
-        f"**Missing labels:** a loss over what was labeled has {found.rmse('masked')}; the same network with the gaps "
-        f"filled with means has {found.rmse('masked, mean fill')} ({_told(mean)} for the masked loss), and on complete "
-        f"rows only {found.rmse('base-extended')} ({_told(rows)})."
+        f"**Missing labels:** `masked` learns from all that was labeled and has {found.rmse('masked')}. With the gaps "
+        f"filled with means the same network has {found.rmse('masked, mean fill')}: the masked loss is "
+        f"{found.told('masked', 'masked, mean fill')}. On complete rows only, shown {complete} times where `masked` is "
+        f"shown all rows {all_rows} times, it has {found.rmse('base-extended')}: the masked loss is "
+        f"{found.told('masked', 'base-extended')}."
     )
 
 
 def turns_told(found: Found) -> str:
     """Mirrored against turned faces, with the same network and filling."""
-    flip, turned = found.difference("cnn-flip", "cnn"), found.difference("cnn turned", "cnn")
-    pair = found.difference("cnn-flip", "cnn turned")
-    between = "the two cannot be told apart" if pair.luck >= DOUBTFUL else f"mirroring has {_told(pair)} than turning"
     return (
-        f"**Augmentation:** to the plain CNN ({found.rmse('cnn')}), mirroring half of the faces brings {_told(flip)}, "
-        f"turning and shifting them {_told(turned)}; {between}."
+        f"**Augmentation:** the plain CNN has {found.rmse('cnn')}. With half of the faces mirrored it has "
+        f"{found.rmse('cnn-flip')}, which is {found.told('cnn-flip', 'cnn')}; with faces turned by -15, 0 or 15 "
+        f"degrees and shifted {found.rmse('cnn turned')}, which is {found.told('cnn turned', 'cnn')}. Against "
+        f"turning and shifting, mirroring is {found.told('cnn-flip', 'cnn turned')}."
     )
 
 
 def size_told(found: Found) -> str:
-    """The same network at three widths, and networks of other kinds."""
-    half, twice = (found.difference(f"cnn, {size} as wide", "cnn") for size in ("half", "twice"))
-    number = {name: f"{found.lines[name]['parameters'] / 1e6:.1f} million" for name in found.lines}
+    """The same network at three widths, and a small and a large one of other kinds."""
+    half, twice = "cnn, half as wide", "cnn, twice as wide"
+    number = {name: f"{found.lines[name]['parameters'] / 1e6:.1f} million parameters" for name in found.lines}
     return (
-        f"**Size of the network:** the plain CNN at half its width ({number['cnn, half as wide']} parameters) has "
-        f"{_told(half)} than at its own ({number['cnn']}), at twice that ({number['cnn, twice as wide']}) "
-        f"{_told(twice)}; what a network is built for weighs more: `cnn-masked`, with {number['cnn-masked']}, has "
-        f"{found.rmse('cnn-masked')} where `cnn-leaky`, with {number['cnn-leaky']}, has {found.rmse('cnn-leaky')} in "
-        "its budget."
+        f"**Size of the network:** the plain CNN has {found.rmse('cnn')} with {number['cnn']}. Half as wide "
+        f"({number[half]}) it has {found.rmse(half)}, which is {found.told(half, 'cnn')}; twice as wide "
+        f"({number[twice]}) {found.rmse(twice)}, which is {found.told(twice, 'cnn')}. Networks of other "
+        f"kinds, in which all else differs, too: `cnn-leaky`, with {number['cnn-leaky']}, has "
+        f"{found.rmse('cnn-leaky')} in its budget, `cnn-masked`, with {number['cnn-masked']}, "
+        f"{found.rmse('cnn-masked')}."
     )
 
 
-def _told(difference: Difference) -> str:
-    """A difference in RMSE in words: "0.31 px less (0.25 to 0.37)"."""
-    if difference.luck >= DOUBTFUL:
-        return f"no difference beyond luck ({difference.low:+.2f} to {difference.high:+.2f} px)"
-    low, high = sorted((abs(difference.low), abs(difference.high)))
-    return f"{abs(difference.value):.2f} px {'less' if difference.value < 0 else 'more'} ({low:.2f} to {high:.2f})"
+def _signed(difference: float) -> str:
+    return f"{abs(difference):.2f} px {'lower' if difference < 0 else 'higher'}"
 
 
 def _best_first(found: Found, names: Iterable[str]) -> list[str]:
@@ -212,19 +217,19 @@ def _line(found: Found, name: str) -> str:
     )
 
 
-def _how(bench: Bench) -> str:
-    capped = ", ".join(f"`{name}` {n}" for name, n in {**BUDGET, **bench.epochs}.items())
-    suspects = " --suspects audit.csv" if bench.suspects else ""
+def _how(bench: Bench, about: str) -> str:
+    capped = ", ".join(f"`{name}` {bench.recipe(name).epochs}" for name in BUDGET)
+    own = [f"`{name}` {n}" for name, n in bench.epochs.items() if name not in BUDGET]
+    told = f" But for {', '.join(own)}, ours" if own else " Ours"
+    audit = "    facepoints audit DATA --out audit\n" if bench.suspects else ""
+    words = ["--suspects audit/audit.csv"] if bench.suspects else []
+    words += [f"--epochs {name}={n}" for name, n in bench.epochs.items()]
     return (
-        f"Budget: the approaches of others may take a few minutes of one core each, in epochs: {capped}. Ours take "
-        "their recipe's own number. A network of 20 million parameters is far from done after that: its figures say "
-        "what it is worth in that time, not what it may reach. `flagship` also takes what its teacher, "
-        "`flagship-ensemble`, took. Of the variants each has the budget of the recipe that it differs from.\n\n"
-        "The faces have the competition's format but come from public research sets, and are harder (heads turn more) "
-        "than the competition's own; figures here are no leaderboard scores. Minutes are from a shared machine: read "
-        "them as an order of size.\n\n"
-        f"    facepoints audit DATA --out audit\n    python benchmarks/approaches.py DATA{suspects} --out runs/book "
-        "--page docs/approaches.md\n"
+        f"Budget: the approaches of others take these epochs, a few minutes of one core each: {capped}.{told} take all "
+        "of their recipe's. A network of 20 million parameters is far from done in that time: its figure says what it "
+        "is worth then, not what it may reach. A variant has the budget of the recipe that it differs from.\n\n"
+        f"{about + chr(10) * 2 if about else ''}{audit}"
+        f"    python benchmarks/approaches.py DATA {' '.join([*words, '--page docs/approaches.md'])}\n"
     )
 
 
@@ -263,7 +268,4 @@ def plot(found: Found, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except FacepointsError as error:
-        sys.exit(f"error: {error}")
+    one_line(main)

@@ -42,14 +42,15 @@ def pretended(
             (bench.folder(name) / "scores.json").write_text("{}")
 
         def answers(bench: Any, name: str) -> Any:
-            rng = np.random.default_rng(0)
+            rng = np.random.default_rng(sum(map(ord, name)))  # faces that are hard for one are not for another
             return bench.judged.points + np.float32(off.get(name, 3.0)) * rng.normal(size=bench.judged.points.shape)
 
-        def figures(bench: Any, name: str) -> dict[str, Any]:
-            one = {"rmse": off.get(name, 3.0), "interval": (1.0, 4.0), "median_face": 1.0}
+        def figures(bench: Any, name: str, recipe: object = None) -> dict[str, Any]:
+            one = {"rmse": off.get(name, 3.0), "interval": (1.0, 4.0), "median": 1.0}
             return {"recipe": name, "all": one, "A": one, "parameters": 5, "seconds": 60.0, **epochs}
 
         epochs = {"epochs": 3, "epochs_allowed": 3, "epochs_of_recipe": 3}
+        monkeypatch.setattr(accuracy.Bench, "run", lambda bench, name, recipe=None: name)
         for made in (train, answers, figures):
             monkeypatch.setattr(accuracy.Bench, made.__name__, made)
 

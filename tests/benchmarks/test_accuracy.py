@@ -15,6 +15,7 @@ from rich.console import Console
 from facepoints.data.faces import LabeledFaces
 from facepoints.data.split import split_groups
 from facepoints.errors import BadChoice
+from facepoints.training.fit import fit
 from facepoints.training.recipe import Recipe
 from facepoints.training.recipe_book import BOOK, find
 
@@ -27,13 +28,15 @@ def bench(accuracy: ModuleType, data: LabeledFaces, out: Path, **more: Any) -> A
 def test_all_recipes_get_the_same_rows_and_their_budget(
     accuracy: ModuleType, few_faces: LabeledFaces, tmp_path: Path
 ) -> None:
-    one = bench(accuracy, few_faces, tmp_path, suspects="audit.csv", epochs={"dense": 3, "flagship": 8})
-    for name in BOOK:
+    one = bench(
+        accuracy, few_faces, tmp_path, suspects="audit.csv", epochs={"dense": 3, "flagship": 8, "cnn-leaky": 99}
+    )
+    for name in set(BOOK) - {"cnn-leaky"}:
         recipe = one.recipe(name)
         assert (recipe.split, recipe.validation_fraction, recipe.seed) == ("groups", accuracy.FRACTION, accuracy.SEED)
         assert recipe.drop_suspects == "audit.csv"
         assert recipe.epochs <= BOOK[name][0].epochs
-    assert one.recipe("dense").epochs == 3
+    assert (one.recipe("dense").epochs, one.recipe("cnn-leaky").epochs) == (3, 99)
     assert one.recipe("cnn").epochs == accuracy.BUDGET["cnn"]
     assert one.recipe("cnn-masked").epochs == find("cnn-masked").epochs
     assert (one.recipe("flagship").epochs, one.recipe("flagship").squared_epochs) == (8, 2)
@@ -58,7 +61,7 @@ def test_a_line_says_what_its_training_was(
         one.train("flagship-ensemble")
     assert one.is_trained("flagship-ensemble")
     line = one.figures("flagship-ensemble")
-    answers = one.answers("flagship-ensemble")
+    answers = one.answers(one.run("flagship-ensemble"))
     error = (answers - one.judged.points)[one.judged.observed]
     assert line["all"]["rmse"] == pytest.approx(float(np.sqrt(np.square(error).mean())), rel=1e-5)
     assert (line["epochs"], line["epochs_allowed"], line["epochs_of_recipe"]) == (1, 1, 1)
@@ -66,18 +69,27 @@ def test_a_line_says_what_its_training_was(
     assert line["parameters"] > 0
     assert {"A", "B"} <= set(line)
 
-    elsewhere = bench(accuracy, few_faces, tmp_path / "other", trained={"dense": tmp_path / "flagship-ensemble"})
-    elsewhere.train("dense")  # is there: nothing is trained
+    place = {"flagship-ensemble": tmp_path / "flagship-ensemble"}
+    elsewhere = bench(accuracy, few_faces, tmp_path / "other", trained=place)
+    elsewhere.train("flagship-ensemble")  # is there: nothing is trained
     assert not (tmp_path / "other").exists()
-    assert np.array_equal(elsewhere.answers("dense"), answers)
+    assert elsewhere.figures("flagship-ensemble") == line
+    with pytest.raises(BadChoice, match="is no run of dense as it is trained here"):
+        bench(accuracy, few_faces, tmp_path, trained={"dense": place["flagship-ensemble"]}).run("dense")
+    other = bench(accuracy, few_faces, tmp_path, suspects="audit.csv", trained=place)
+    with pytest.raises(BadChoice, match=r"drop_suspects is not 'audit\.csv' there"):
+        other.run("flagship-ensemble")
 
 
 def test_a_run_that_has_seen_the_judged_rows_is_refused(
-    accuracy: ModuleType, few_faces: LabeledFaces, tiny_run: Path, tmp_path: Path
+    accuracy: ModuleType, few_faces: LabeledFaces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Recipe
 ) -> None:
-    one = bench(accuracy, few_faces, tmp_path, trained={"cnn-masked": tiny_run})
+    monkeypatch.setitem(accuracy.BOOK, "demo", (tiny.but(name="demo", epochs=1, expected_error=False), None))
+    one = bench(accuracy, few_faces, tmp_path)
+    other = split_groups(few_faces, 0.3, 1)
+    fit(one.recipe("demo"), few_faces, tmp_path / "demo", rows=other)
     with pytest.raises(BadChoice, match="has seen some of the rows"):
-        one.answers("cnn-masked")
+        one.run("demo")
 
 
 def test_no_table_before_all_are_trained(
@@ -88,7 +100,7 @@ def test_no_table_before_all_are_trained(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     readme, out = tmp_path / "README.md", tmp_path / "out"
-    readme.write_text(f"before\n{accuracy.BEGIN}\nold\n{accuracy.END}\nafter\n")
+    readme.write_text(f"before\n{accuracy.BEGIN}\nolder table\n{accuracy.END}\nafter\n")
     pretended({})
 
     def run(*words: str) -> str:
@@ -97,24 +109,44 @@ def test_no_table_before_all_are_trained(
         return capsys.readouterr().out
 
     assert "not trained: dense" in run("--only", "cnn")
-    assert "old" in readme.read_text()
+    assert "older table" in readme.read_text()
     run()
     text = readme.read_text()
     assert text.startswith("before\n")
     assert text.endswith("\nafter\n")
-    assert "old" not in text
+    assert "older table" not in text
     assert all(f"| `{name}` |" in text for name in BOOK)
     assert "chosen by its RMSE on these very rows" in text
 
 
-@pytest.mark.parametrize("words", ["cnn", "cnn=", "nothing=3"])
-def test_a_pair_that_is_none_is_told(
-    accuracy: ModuleType, words: str, monkeypatch: pytest.MonkeyPatch, few_faces: LabeledFaces
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--epochs", "cnn"], "--epochs cnn: expected RECIPE=VALUE"),
+        (["--epochs", "cnn="], "--epochs cnn: expected RECIPE=VALUE"),
+        (["--epochs", "nothing=3"], "--epochs nothing: expected RECIPE=VALUE"),
+        (["--epochs", "cnn=few"], "--epochs cnn=few: expected a number"),
+        (["--epochs", "cnn=0"], "--epochs cnn=0: expected a number"),
+        (["--only", "cnm"], "--only cnm: expected one of"),
+        (["--trained", "cnn=no/where"], "--trained cnn=no/where: no finished run there"),
+        (["--readme", "no/where.md"], "has no place for the table"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_line(
+    accuracy: ModuleType,
+    words: list[str],
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(accuracy, "load_training", lambda data: few_faces)
-    monkeypatch.setattr(sys, "argv", ["accuracy.py", "drawn", "--epochs", words])
-    with pytest.raises(BadChoice, match="expected RECIPE=VALUE"):
-        accuracy.main()
+    monkeypatch.setattr(accuracy, "load_training", lambda data: pytest.fail("read before the words were"))
+    monkeypatch.setattr(sys, "argv", ["accuracy.py", "drawn", *words])
+    with pytest.raises(SystemExit) as ended:
+        accuracy.one_line(accuracy.main)
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert told in said
+    assert said.count("\n") == 1
 
 
 @pytest.mark.parametrize(

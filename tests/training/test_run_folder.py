@@ -124,9 +124,11 @@ def test_force_leaves_nothing_of_the_old_run_but_what_is_not_ours(
     fit(quick, few_faces, run, trackers=Trackers(["tensorboard"], quick, run, uri=None, resume=False))
     judge(run, few_faces, run / "evaluation")
     assert any((run / "tensorboard").iterdir())
+    (run / "trackers.json").write_text('{"mlflow": "an old run"}')
     own.touch()
     fit(quick.but(seed=1), few_faces, run, force=True)
     assert {path.name for path in run.iterdir() if path.is_dir() or path == own} == {"notes.txt"}
+    assert not (run / "trackers.json").exists()
 
     judge(run, few_faces, run / "evaluation")
     (run / "evaluation" / "mine.txt").touch()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from facepoints.charts import Plot, Trace, plot
@@ -69,10 +71,7 @@ def learning_curves(story: RunStory) -> list[Plot]:
             best = np.flatnonzero(epochs == story.best_epoch)
             traces.append(Trace("best epoch", epochs[best], traces[-1].y[best]))
         if traces:
-            # the first epochs would flatten all that follows
-            highest = max(float(np.quantile(trace.y, 0.95)) for trace in traces)
-            top = 100.0 if factor > 1 else 1.25 * highest
-            plots.append(Plot(label, tuple(_below(trace, top) for trace in traces), "epoch", label, top=top))
+            plots.append(_curve(label, traces, 100.0 if factor > 1 else None))
     return plots
 
 
@@ -90,15 +89,15 @@ def _members_curves(story: RunStory) -> list[Plot]:
             if all(f"validation_{measure}" in epoch for epoch in history)
         ]
         if traces:
-            highest = max(float(np.quantile(trace.y, 0.95)) for trace in traces)
-            top = 100.0 if factor > 1 else 1.25 * highest
-            traces = [_below(trace, top) for trace in traces]
-            plots.append(Plot(f"validation {label}", tuple(traces), "epoch", f"validation {label}", top=top))
+            plots.append(_curve(f"validation {label}", traces, 100.0 if factor > 1 else None))
     return plots
 
 
-def _below(trace: Trace, top: float) -> Trace:
-    return Trace(trace.name, trace.x, np.minimum(trace.y, top))
+def _curve(label: str, traces: Sequence[Trace], top: float | None) -> Plot:
+    """Over epochs, cut off above: the first ones would flatten all that follows."""
+    limit = top or 1.25 * max(float(np.quantile(trace.y, 0.95)) for trace in traces)
+    cut = tuple(Trace(trace.name, trace.x, np.minimum(trace.y, limit)) for trace in traces)
+    return Plot(label, cut, "epoch", label, top=limit)
 
 
 def _facts(story: RunStory, judged: Judged) -> Html:

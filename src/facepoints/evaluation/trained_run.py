@@ -51,7 +51,7 @@ class TrainedRun:
 
     @cached_property
     def facts(self) -> ModelFacts:
-        histories = [self._history(self.folder), *self._members.values()]
+        histories = [self.history, *self.members.values()]
         epochs = [epoch for history in histories for epoch in history]
         seconds = sum(float(epoch["seconds"]) for epoch in epochs) if epochs else None
         return ModelFacts("run", int(self.kept["parameters"]), seconds)
@@ -101,7 +101,7 @@ class TrainedRun:
     @cached_property
     def story(self) -> RunStory | None:
         """None where the folder has no history: nothing is told of a training that nobody recorded."""
-        history, members = self._history(self.folder), self._members
+        history, members = self.history, self.members
         if not (history or members):
             return None
         network, network_name = self.model.network, self.model.network_name
@@ -135,25 +135,29 @@ class TrainedRun:
         )
 
     @cached_property
-    def _members(self) -> dict[str, tuple[dict[str, float], ...]]:
+    def history(self) -> tuple[dict[str, float], ...]:
+        """One dict per epoch, as in history.json; none where nobody recorded them, or for a committee."""
+        return _history(self.folder)
+
+    @cached_property
+    def members(self) -> dict[str, tuple[dict[str, float], ...]]:
         """The histories of a committee's networks, each a run of its own."""
         prefix = f"{self.kept['recipe']}-"
-        found = {path.name: self._history(path) for path in sorted((self.folder / "members").glob("*"))}
+        found = {path.name: _history(path) for path in sorted((self.folder / "members").glob("*"))}
         return {name.removeprefix(prefix): history for name, history in found.items() if history}
 
-    @staticmethod
-    def _history(folder: Path) -> tuple[dict[str, float], ...]:
-        """One dict per epoch; none where nobody recorded them."""
-        path = folder / "history.json"
-        if not path.exists():
-            return ()
-        history: list[dict[str, float]] = read_json(path)
-        try:
-            for epoch in history:
-                epoch["epoch"], epoch["seconds"], epoch["training_loss"], epoch["validation_rmse"]
-        except (KeyError, TypeError) as error:
-            raise BadRun(f"{path}: not what `facepoints train` leaves ({error}). Copy the run again") from error
-        return tuple(history)
+
+def _history(folder: Path) -> tuple[dict[str, float], ...]:
+    path = folder / "history.json"
+    if not path.exists():
+        return ()
+    history: list[dict[str, float]] = read_json(path)
+    try:
+        for epoch in history:
+            epoch["epoch"], epoch["seconds"], epoch["training_loss"], epoch["validation_rmse"]
+    except (KeyError, TypeError) as error:
+        raise BadRun(f"{path}: not what `facepoints train` leaves ({error}). Copy the run again") from error
+    return tuple(history)
 
 
 def _diagram(network: nn.Module, name: str) -> NDArray[np.uint8]:

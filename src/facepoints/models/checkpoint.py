@@ -61,7 +61,8 @@ def load_model(path: Path) -> tuple[Model, dict[str, Any]]:
         model.load_state_dict(tree["weights"])
         score = dict(words["score"])
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, BadChoice) as error:
-        if made := _older(tree):
+        made = _older(tree)
+        if made and isinstance(error, RuntimeError):  # of load_state_dict
             words = f"made by an older facepoints (format {made}, this one writes {FORMAT}), and its weights do not fit"
             raise BadRun(f"{path}: {words}. Train it anew, or use it with the version that made it") from error
         reason = _first_line(error)

@@ -56,7 +56,8 @@ def fit(
     `rows` are the positions to train and to validate on, where the recipe's own split is not wanted; `corrections`
     are what somebody said of suspects, which the recipe's list of them does not overrule.
     With `resume` a training that was stopped goes on after its last whole epoch, to the same end as if it had never
-    stopped. Raises BadRun where the folder holds a finished, an unfinished or another training; `force` starts anew.
+    stopped. `trackers` hear of it and get the finished files. Raises BadRun where the folder holds a finished, an
+    unfinished or another training; `force` starts anew.
     """
     keep_freed_memory()
     machine = machine or Machine()
@@ -137,7 +138,9 @@ def _fit_network(task: _Task, machine: Machine) -> None:
             run.clear()  # not before all else has proven possible
         run.write_start(task.about_rows, parameters=sum(p.numel() for p in model.network.parameters()))
         try:
-            trainer.fit(fitting, ckpt_path=str(run.last) if run.last.exists() else None, weights_only=None)
+            # anew by force, whatever another process may not have cleared yet
+            last = str(run.last) if run.last.exists() and not task.force else None
+            trainer.fit(fitting, ckpt_path=last, weights_only=None)
         except SystemExit:  # how Lightning answers Ctrl-C
             raise KeyboardInterrupt from None
 

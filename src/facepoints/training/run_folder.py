@@ -7,6 +7,8 @@ model.safetensors     the best epoch by validation RMSE
 last.safetensors      the last epoch, with everything that resuming needs
 scores.json           the best epoch's scores; present only when the training is complete
 members               a committee's networks, each in a run folder of its own
+teacher               a teacher that was trained first, likewise
+trackers.json         which runs of which trackers it is
 curves.png            loss, RMSE, MAE and hit rate over the epochs
 """
 
@@ -45,7 +47,7 @@ TRACKED = "trackers.json"
 """In a run folder: which run of which tracker it is, so that a resumed training goes on in the same."""
 
 OLD = {
-    "": ("scores.json", "last.safetensors", MODEL_FILE, "history.csv", "history.json", "curves.png"),
+    "": ("scores.json", "last.safetensors", MODEL_FILE, "history.csv", "history.json", "curves.png", TRACKED),
     "evaluation": (
         *("evaluate.html", "scores.json", "per_point.csv", "per_face.csv", "plots.png", "network.png"),
         *("worst.png", "median.png", "random.png", "doubted.png", "ellipses_*.png"),
@@ -100,7 +102,7 @@ class RunFolder(Callback):
         """Forget the training that the folder holds; whatever is not ours stays."""
         for member in self.members.glob("*"):
             RunFolder(member, self.recipe).clear()
-            for left in ("recipe.toml", "run.json", TRACKED):
+            for left in ("recipe.toml", "run.json"):
                 (member / left).unlink(missing_ok=True)
             with suppress(OSError):
                 member.rmdir()

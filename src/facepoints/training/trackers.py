@@ -1,7 +1,8 @@
 """Trackers that people use: Lightning's own loggers, with the recipe, the pictures and the weights in them.
 
-Lightning calls them for the curves. The recipe goes in when training starts; pictures and weights once the run folder
-is complete, through each tracker's own client, as Lightning knows neither our files nor when they are whole.
+Lightning calls them for the curves. The recipe goes in when training starts (a committee's once its networks are
+trained, each of which is a run of its own); pictures and weights once the run folder is complete, through each
+tracker's own client, as Lightning knows neither our files nor when they are whole.
 """
 
 from __future__ import annotations
@@ -48,9 +49,7 @@ class Trackers(Callback):
 
     def beside(self, recipe: Recipe, folder: Path, *, resume: bool) -> Trackers:
         """The same trackers for a training that belongs to this one (a committee's network, a teacher): its own run."""
-        uri = self.uri
-        if "mlflow" in self.loggers and not uri and "MLFLOW_TRACKING_URI" not in os.environ:
-            uri = _own_store(self.folder)
+        uri = _store(self.uri, self.folder) if "mlflow" in self.loggers else self.uri
         return Trackers(self.names, recipe, folder, uri=uri, resume=resume)
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
@@ -99,8 +98,9 @@ def _csv(recipe: Recipe, folder: Path, uri: str | None, run: str | None) -> Logg
     return CSVLogger(folder, name="", version="csv")
 
 
-def _own_store(folder: Path) -> str:
-    return f"sqlite:///{folder.resolve() / 'mlflow.db'}"
+def _store(uri: str | None, folder: Path) -> str:
+    """Where MLflow's runs are kept: where somebody said, else in the run's folder."""
+    return uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{folder.resolve() / 'mlflow.db'}"
 
 
 def _mlflow(recipe: Recipe, folder: Path, uri: str | None, run: str | None) -> Logger:
@@ -110,7 +110,7 @@ def _mlflow(recipe: Recipe, folder: Path, uri: str | None, run: str | None) -> L
     for noisy in ("alembic", "mlflow"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     folder.mkdir(parents=True, exist_ok=True)
-    uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or _own_store(folder)
+    uri = _store(uri, folder)
     artifacts = None
     if uri.startswith("sqlite:///"):  # MLflow would put them into whatever folder it is called from
         artifacts = (Path(uri.removeprefix("sqlite:///")).resolve().parent / "mlflow-artifacts").as_uri()

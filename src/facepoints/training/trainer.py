@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -54,7 +55,7 @@ def new_trainer(recipe: Recipe, machine: Machine, callbacks: list[Callback], log
 
 def is_first_process() -> bool:
     """Of a training on several devices the process that writes; Lightning starts the others with the same command."""
-    return not getattr(rank_zero_only, "rank", 0)
+    return not getattr(rank_zero_only, "rank", 0) and os.environ.get("NODE_RANK", "0") in ("", "0")
 
 
 def own_callbacks(recipe: Recipe, run: RunFolder) -> list[Callback]:
