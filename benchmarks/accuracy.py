@@ -47,14 +47,14 @@ BUDGET = {
     "cnn": 8,
     "cnn-flip": 8,
     "cnn-rotated": 8,
-    "cnn-leaky": 2,
-    "cnn-leaky-median": 2,
-    "cnn-leaky-complete": 6,
-    "cnn-leaky-eight": 2,
-    "cnn-five": 4,
+    "cnn-leaky": 1,
+    "cnn-leaky-median": 1,
+    "cnn-leaky-complete": 3,
+    "cnn-leaky-eight": 1,
+    "cnn-five": 3,
     "base": 15,
-    "base-extended": 13,
-    "masked": 4,
+    "base-extended": 10,
+    "masked": 3,
 }
 """Epochs that a recipe may take here; those that are not named take all of their own."""
 

@@ -57,7 +57,7 @@ VARIANTS: dict[str, tuple[Recipe, str]] = {
     "masked, mean fill": (masked.but(missing="mean"), "masked"),
     "cnn turned": (cnn.but(angles=cnn_rotated.angles, shift=cnn_rotated.shift), "cnn"),
     "cnn, half as wide": (cnn.but(width=cnn.width // 2), "cnn"),
-    "cnn, twice as wide": (cnn.but(width=cnn.width * 2), "cnn"),
+    "cnn, a quarter as wide": (cnn.but(width=cnn.width // 4), "cnn"),
 }
 """Name -> a recipe that differs in one thing only from a recipe of the book, and the name of that one."""
 
@@ -176,12 +176,12 @@ def turns_told(found: Found) -> str:
 
 def size_told(found: Found) -> str:
     """The same network at three widths, and a small and a large one of other kinds."""
-    half, twice = "cnn, half as wide", "cnn, twice as wide"
+    half, quarter = "cnn, half as wide", "cnn, a quarter as wide"
     number = {name: f"{found.lines[name]['parameters'] / 1e6:.1f} million parameters" for name in found.lines}
     return (
         f"**Size of the network:** the plain CNN has {found.rmse('cnn')} with {number['cnn']}. Half as wide "
-        f"({number[half]}) it has {found.rmse(half)}, which is {found.told(half, 'cnn')}; twice as wide "
-        f"({number[twice]}) {found.rmse(twice)}, which is {found.told(twice, 'cnn')}. Networks of other "
+        f"({number[half]}) it has {found.rmse(half)}, which is {found.told(half, 'cnn')}; a quarter as wide "
+        f"({number[quarter]}) {found.rmse(quarter)}, which is {found.told(quarter, 'cnn')}. Networks of other "
         f"kinds, in which all else differs, too: `cnn-leaky`, with {number['cnn-leaky']}, has "
         f"{found.rmse('cnn-leaky')} in its budget, `cnn-masked`, with {number['cnn-masked']}, "
         f"{found.rmse('cnn-masked')}."

@@ -91,7 +91,7 @@ def test_the_page_says_what_was_measured(
     )
     assert re.search(r"Against turning and shifting, mirroring is \S+ px lower \(", turns)
     assert re.search(r"Half as wide .* it has 5.00 px, which is \S+ px higher \(", size)
-    assert re.search(r"twice as wide .* 3.00 px, which is no different beyond luck \(between", size)
+    assert re.search(r"a quarter as wide .* 3.00 px, which is no different beyond luck \(between", size)
     for low, high in re.findall(r" px (?:lower|higher) \((\S+) to (\S+)\)", text):
         assert float(low) <= float(high)
     assert "`cnn` 9" in text
