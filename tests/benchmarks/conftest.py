@@ -42,7 +42,8 @@ def pretended(
             (bench.folder(name) / "scores.json").write_text("{}")
 
         def answers(bench: Any, name: str) -> Any:
-            rng = np.random.default_rng(sum(map(ord, name)))  # faces that are hard for one are not for another
+            # faces that are hard for one are not for another, but for a variant of it
+            rng = np.random.default_rng(sum(map(ord, name.partition(",")[0])))
             return bench.judged.points + np.float32(off.get(name, 3.0)) * rng.normal(size=bench.judged.points.shape)
 
         def figures(bench: Any, name: str, recipe: object = None) -> dict[str, Any]:
