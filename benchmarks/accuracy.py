@@ -19,6 +19,7 @@ import json
 import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,11 @@ class Bench:
             one = one.but(epochs=epochs, squared_epochs=min(one.squared_epochs, epochs // 4))
         return one
 
+    @cached_property
+    def groups(self) -> NDArray[np.int64]:
+        """(n,): judged faces of the same number are alike."""
+        return group_alike(self.judged.faces)
+
     def folder(self, name: str) -> Path:
         return self.trained.get(name, self.out / name)
 
@@ -121,11 +127,13 @@ class Bench:
         """(n, k, 2) px: what the best epoch says of the judged faces, of all points of the data."""
         return run.model.predict_all(self.judged.faces, self.judged.source)
 
-    def figures(self, name: str, recipe: Recipe | None = None) -> dict[str, Any]:
-        """The line of the table: its scores, its size, what its training took."""
-        run, judged, one = self.run(name, recipe), self.judged, self.recipe(name, recipe)
+    def figures(
+        self, name: str, run: TrainedRun, answers: NDArray[np.float32], recipe: Recipe | None = None
+    ) -> dict[str, Any]:
+        """The line of the table: scores of its answers (n, k, 2) px, its size, what its training took."""
+        judged, one = self.judged, self.recipe(name, recipe)
         labels = judged.points, judged.observed, judged.source, judged.keypoints
-        scores = score(self.answers(run), *labels, groups=group_alike(judged.faces))
+        scores = score(answers, *labels, groups=self.groups)
         histories = [run.history, *run.members.values()]
         return {
             "recipe": name,
@@ -205,7 +213,8 @@ def main() -> None:
     if absent := [name for name in BOOK if not bench.is_trained(name)]:
         console.print(f"No table yet, not trained: {', '.join(absent)}", markup=False, soft_wrap=True)
         return
-    table = [bench.figures(name) for name in BOOK]
+    runs = {name: bench.run(name) for name in BOOK}
+    table = [bench.figures(name, run, bench.answers(run)) for name, run in runs.items()]
     write_text(args.out / "recipes.json", json.dumps(table, indent=1))
     text = markdown(table, bench)
     console.print(text, markup=False, soft_wrap=True)

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from accuracy import BUDGET, Bench, arguments, bench_from, caption, ending, one_line
-from facepoints.data.split import group_alike
 from facepoints.evaluation.paired_bootstrap import Bootstrap, paired_bootstrap
 from facepoints.evaluation.student import Difference
 from facepoints.scoring import point_distances, squared_error_sums
@@ -116,14 +115,16 @@ def main() -> None:
 def measure(bench: Bench, every: Mapping[str, Recipe | None]) -> Found:
     """Ask all of them about the same faces."""
     judged = bench.judged
-    answers = {name: bench.answers(bench.run(name, recipe)) for name, recipe in every.items()}
+    runs = {name: bench.run(name, recipe) for name, recipe in every.items()}
+    answers = {name: bench.answers(run) for name, run in runs.items()}
     each = [squared_error_sums(points, judged.points, judged.observed) for points in answers.values()]
-    drawn = paired_bootstrap([squares for squares, _ in each], each[0][1], group_alike(judged.faces))
+    drawn = paired_bootstrap([squares for squares, _ in each], each[0][1], bench.groups)
     distances = {
         name: point_distances(points, judged.points, judged.observed)[judged.observed]
         for name, points in answers.items()
     }
-    return Found({name: bench.figures(name, recipe) for name, recipe in every.items()}, drawn, distances)
+    lines = {name: bench.figures(name, run, answers[name], every[name]) for name, run in runs.items()}
+    return Found(lines, drawn, distances)
 
 
 def page(found: Found, bench: Bench, drawing: str, about: str = "") -> str:

@@ -13,6 +13,8 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,7 @@ from facepoints.errors import BadChoice
 from facepoints.evaluation.calibration import calibration
 from facepoints.evaluation.face_facts import face_facts
 from facepoints.evaluation.hard_faces import believable, hardness
+from facepoints.evaluation.paired_bootstrap import paired_bootstrap
 from facepoints.evaluation.predictor import DetectorModel
 from facepoints.keypoints import FACE_SIZE
 from facepoints.scoring import face_rmse, score
@@ -42,6 +45,7 @@ TRUSTED, MIRRORED = "without suspects", "these, mirrored too"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 SHIFT, SCALES, ROLL = 0.15, (0.75, 1.3), 30.0
 """Loose framing: share of the side, smallest and largest size, degrees."""
+NEATLY = "neatly"
 
 
 def main() -> None:
@@ -50,6 +54,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="an ONNX file; by default the one that ships with the package")
     parser.add_argument("--audit", type=Path, help="an audit.csv of DATA")
     parser.add_argument("--photos", type=Path, help="points.csv with whole photos beside it")
+    parser.add_argument("--draws", type=int, default=40, help="how often each face of --photos is framed loosely")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--card", type=Path, help="put the tables between its marks in this file")
     args = parser.parse_args()
@@ -74,11 +79,11 @@ def main() -> None:
     if args.photos:
         photos = read_labeled_photos(args.photos)
         found["auroc"] = told_apart(detector, judged, backgrounds(photos))
-        found["framing"] = framing(detector, photos)
+        found["framing"] = framing(detector, photos, args.draws)
     text = markdown(found)
     Console().print(text, markup=False)
     if args.out:
-        write_text(args.out, json.dumps(found, indent=1))
+        write_text(args.out, json.dumps(found, indent=1, default=asdict))
     if args.card:
         before, _, rest = args.card.read_text("utf-8").partition(BEGIN)
         write_text(args.card, f"{before}{BEGIN}\n{text}{END}{rest.partition(END)[2]}")
@@ -150,50 +155,80 @@ def _auroc(low: NDArray[np.float64], high: NDArray[np.float64]) -> float:
     return float((high[:, None] > low).mean() + (high[:, None] == low).mean() / 2)
 
 
-def framing(detector: Detector, photos: LabeledPhotos, draws: int = 40) -> dict[str, float]:
+@dataclass(frozen=True)
+class Framed:
+    """How one way of framing does."""
+
+    error: float
+    """root mean square"""
+    growth: float
+    """of the error against neat framing, as a share"""
+    interval: tuple[float, float]
+    """95 % of the growth, over faces"""
+
+
+def framing(detector: Detector, photos: LabeledPhotos, draws: int) -> dict[str, Framed]:
     """RMS distance, share of the eye distance: framed neatly, loosely, and loosely with a second look."""
     rng = np.random.default_rng(0)
     labels = photos.on_photo(photos.faces.points)
     left, right = (photos.faces.keypoints.index(f"{side}_eye_center") for side in ("left", "right"))
-    errors: dict[str, list[NDArray[np.float64]]] = {"neatly": [], "loosely": [], "loosely, second look": []}
-    for path in dict.fromkeys(photos.photo):
+    sums: dict[str, NDArray[np.float64]] = {}
+    names = list(dict.fromkeys(photos.photo))
+    group = np.array([names.index(path) for path in photos.photo])
+    for number, path in enumerate(names):
         gray = np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), np.uint8)
-        mine = np.array([p == path for p in photos.photo])
+        mine = group == number
         truth, seen = labels[mine], photos.faces.observed[mine]
         eyes = np.linalg.norm(truth[:, left] - truth[:, right], axis=1)[:, None]
-        neat = detector.regions_of(truth)
-        for draw in range(draws):
-            for kind, points in looks(detector, gray, neat, 0, rng).items():
-                if kind != "neatly" or not draw:
-                    errors[kind].append((np.linalg.norm(points - truth, axis=2) / eyes)[seen])
-    return {kind: float(np.sqrt(np.square(np.concatenate(e)).mean())) for kind, e in errors.items()}
+        for kind, points in looks(detector, gray, detector.regions_of(truth), 0, rng, draws):
+            square = np.square(np.linalg.norm(points - truth, axis=2) / eyes)
+            each = np.where(seen, square, 0).sum(axis=1)
+            sums.setdefault(kind, np.zeros(len(group)))[mine] += each / (1 if kind == NEATLY else draws)
+    return framed(sums, photos.faces.observed.sum(axis=1), group)
 
 
-def framing_of_rows(detector: Detector, data: LabeledFaces, draws: int = 10) -> dict[str, float]:
+def framing_of_rows(detector: Detector, data: LabeledFaces, draws: int = 10) -> dict[str, Framed]:
     """RMSE in px of the file's picture, each face cut out of it anew: as it lies there, loosely, with a second look."""
     rng = np.random.default_rng(0)
     whole = Regions(np.full((1, 2), (FACE_SIZE - 1) / 2), np.full(1, float(FACE_SIZE)), np.zeros(1))
-    errors: dict[str, list[NDArray[np.float64]]] = {}
-    for face, truth, seen, source in zip(data.faces, data.points, data.observed, data.source, strict=True):
-        for _ in range(draws):
-            for kind, points in looks(detector, np.asarray(face), whole, int(source), rng).items():
-                errors.setdefault(kind, []).append((points[0] - truth)[seen])
-    return {kind: float(np.sqrt(np.square(np.concatenate(e)).mean())) for kind, e in errors.items()}
+    sums: dict[str, NDArray[np.float64]] = {}
+    for i, (face, truth, seen) in enumerate(zip(data.faces, data.points, data.observed, strict=True)):
+        for kind, points in looks(detector, np.asarray(face), whole, int(data.source[i]), rng, draws):
+            each = np.square(points[0] - truth)[seen].sum()
+            sums.setdefault(kind, np.zeros(len(data)))[i] += each / (1 if kind == NEATLY else draws)
+    return framed(sums, 2 * data.observed.sum(axis=1), group_alike(data.faces))
+
+
+def framed(
+    sums: dict[str, NDArray[np.float64]], counts: NDArray[np.int64], groups: NDArray[np.int64]
+) -> dict[str, Framed]:
+    """From each kind's squared errors (n,), neat framing first, the counts (n,) that they are sums of, and groups."""
+    drawn = paired_bootstrap(list(sums.values()), counts, groups)
+    found = {}
+    for i, kind in enumerate(sums):
+        low, high = np.quantile(drawn.drawn[:, i] / drawn.drawn[:, 0], (0.025, 0.975)).tolist()
+        error = float(drawn.rmse[i])
+        found[kind] = Framed(error, error / float(drawn.rmse[0]) - 1, (low - 1, high - 1))
+    return found
 
 
 def looks(
-    detector: Detector, gray: NDArray[np.uint8], neat: Regions, source: int, rng: np.random.Generator
-) -> dict[str, NDArray[np.floating[Any]]]:
-    """The points (n, k, 2) of faces that are framed neatly, loosely, and loosely with a second look."""
+    detector: Detector, gray: NDArray[np.uint8], neat: Regions, source: int, rng: np.random.Generator, draws: int
+) -> Iterator[tuple[str, NDArray[np.floating[Any]]]]:
+    """Points (n, k, 2), px of the photo, of faces framed neatly, then often loosely, each with a second look."""
+
+    def look(regions: Regions) -> NDArray[np.floating[Any]]:
+        return detector.refine(gray, regions, source=source, views=1).points
+
+    yield NEATLY, look(neat)
     n = len(neat)
-    moved = neat.center + neat.side[:, None] * rng.uniform(-SHIFT, SHIFT, (n, 2))
-    # a face that is 1.3 times as large fills a region 1.3 times smaller
-    side = neat.side / np.exp(rng.uniform(math.log(SCALES[0]), math.log(SCALES[1]), n))
-    loose = Regions(moved, side, neat.roll + np.radians(rng.uniform(-ROLL, ROLL, n)))
-    first = detector.refine(gray, loose, source=source, views=1)
-    second = detector.refine(gray, detector.regions_of(first.points), source=source, views=1)
-    straight = detector.refine(gray, neat, source=source, views=1)
-    return {"neatly": straight.points, "loosely": first.points, "loosely, second look": second.points}
+    for _ in range(draws):
+        moved = neat.center + neat.side[:, None] * rng.uniform(-SHIFT, SHIFT, (n, 2))
+        # a face that is 1.3 times as large fills a region 1.3 times smaller
+        side = neat.side / np.exp(rng.uniform(math.log(SCALES[0]), math.log(SCALES[1]), n))
+        first = look(Regions(moved, side, neat.roll + np.radians(rng.uniform(-ROLL, ROLL, n))))
+        yield "loosely", first
+        yield "loosely, second look", look(detector.regions_of(first))
 
 
 def markdown(found: dict[str, Any]) -> str:
@@ -222,18 +257,19 @@ def markdown(found: dict[str, Any]) -> str:
         for source, parts in sources.items():
             for low, high, rmse, start, end in (parts[0], parts[len(parts) // 2], parts[-1]):
                 lines.append(f"| {title} | {source} | {low:.3g} | {high:.3g} | {rmse:.2f} ({start:.2f}-{end:.2f}) |\n")
-    lines.append("\n| framed (validation rows) | RMSE, px | against neatly |\n|---|---|---|\n")
-    rows = found["framing of rows"]
-    lines += [f"| {kind} | {e:.2f} | {e / rows['neatly'] - 1:+.0%} |\n" for kind, e in rows.items()]
+    lines.append("\n| framed (validation rows) | RMSE, px | against neatly (95 % interval) |\n|---|---|---|\n")
+    lines += [f"| {kind} | {one.error:.2f} | {_growth(one)} |\n" for kind, one in found["framing of rows"].items()]
     if "auroc" in found:
         lines.append("\n| expected error tells faces from | area under the ROC curve |\n|---|---|\n")
         lines += [f"| {kind} | {value:.4f} |\n" for kind, value in found["auroc"].items()]
-        neat = found["framing"]["neatly"]
-        lines.append(
-            "\n| framed (whole photos) | RMS distance, share of the eye distance | against neatly |\n|---|---|---|\n"
-        )
-        lines += [f"| {kind} | {e:.2%} | {e / neat - 1:+.0%} |\n" for kind, e in found["framing"].items()]
+        title = "framed (whole photos) | RMS distance, share of the eye distance | against neatly (95 % interval)"
+        lines.append(f"\n| {title} |\n|---|---|---|\n")
+        lines += [f"| {kind} | {one.error:.2%} | {_growth(one)} |\n" for kind, one in found["framing"].items()]
     return "".join(lines)
+
+
+def _growth(one: Framed) -> str:
+    return f"{one.growth:+.0%} ({one.interval[0]:+.0%} to {one.interval[1]:+.0%})" if one.growth else "-"
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def pretended(
             rng = np.random.default_rng(sum(map(ord, name.partition(",")[0])))
             return bench.judged.points + np.float32(off.get(name, 3.0)) * rng.normal(size=bench.judged.points.shape)
 
-        def figures(bench: Any, name: str, recipe: object = None) -> dict[str, Any]:
+        def figures(bench: Any, name: str, *_: object) -> dict[str, Any]:
             one = {"rmse": off.get(name, 3.0), "interval": (1.0, 4.0), "median": 1.0}
             return {"recipe": name, "all": one, "A": one, "parameters": 5, "seconds": 60.0, **epochs}
 
