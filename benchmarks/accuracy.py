@@ -27,18 +27,19 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from facepoints.data.faces import LabeledFaces
+from facepoints.data.dataset import LabeledFaces
+from facepoints.data.label_errors import without_label_issues
 from facepoints.data.loading import load_training
-from facepoints.data.split import Split, group_alike, split_groups
-from facepoints.data.suspects import without_suspects
+from facepoints.data.similarity import group_alike
+from facepoints.data.split import Split, split_groups
 from facepoints.errors import AlreadyTrained, BadChoice, FacepointsError
 from facepoints.evaluation.trained_run import TrainedRun, open_run
-from facepoints.scoring import Scores, score
+from facepoints.files import write_text
+from facepoints.metrics import Scores, score
+from facepoints.training.builtin_recipes import BUILTIN_RECIPES
 from facepoints.training.fit import fit
 from facepoints.training.progress import TrainingProgress
 from facepoints.training.recipe import Recipe, read_toml
-from facepoints.training.recipe_book import BOOK
-from facepoints.writing import write_text
 
 FRACTION, SEED = 0.05, 0
 BEGIN, END = "<!-- recipes: begin -->", "<!-- recipes: end -->"
@@ -66,18 +67,18 @@ class Bench:
 
     data: LabeledFaces
     rows: Split
-    judged: LabeledFaces
+    evaluation: LabeledFaces
     """the validation rows, without the labels that are held for wrong"""
     out: Path
     console: Console
-    suspects: str = ""
+    label_issues: str = ""
     epochs: dict[str, int] = field(default_factory=dict)
     trained: dict[str, Path] = field(default_factory=dict)
 
     def recipe(self, name: str, recipe: Recipe | None = None) -> Recipe:
         """The recipe, or a variant of one, as it is trained here: on the same rows as all others, within the budget."""
-        book = recipe or BOOK[name][0]
-        one = book.but(split="groups", validation_fraction=FRACTION, seed=SEED, drop_suspects=self.suspects)
+        book = recipe or BUILTIN_RECIPES[name][0]
+        one = book.but(split="groups", validation_fraction=FRACTION, seed=SEED, drop_label_issues=self.label_issues)
         if one.teacher:
             one = one.but(teacher=str(self.folder(one.teacher)))
         budget = min(one.epochs, BUDGET.get(book.name, one.epochs))
@@ -89,7 +90,7 @@ class Bench:
     @cached_property
     def groups(self) -> NDArray[np.int64]:
         """(n,): judged faces of the same number are alike."""
-        return group_alike(self.judged.faces)
+        return group_alike(self.evaluation.faces)
 
     def folder(self, name: str) -> Path:
         return self.trained.get(name, self.out / name)
@@ -115,24 +116,28 @@ class Bench:
         run, wanted = open_run(folder), self.recipe(name, recipe)
         kept = read_toml(folder / "recipe.toml")
         # whoever trained it may have called these files something else
-        told = {"teacher", "drop_suspects"} if bool(kept.drop_suspects) == bool(wanted.drop_suspects) else {"teacher"}
+        told = (
+            {"teacher", "drop_label_issues"}
+            if bool(kept.drop_label_issues) == bool(wanted.drop_label_issues)
+            else {"teacher"}
+        )
         if changed := {f: v for f, v in wanted.differences(kept).items() if f not in told}:
             what, value = next(iter(changed.items()))
             raise BadChoice(f"{folder}: is no run of {name} as it is trained here ({what} is not {value!r} there)")
-        if not run.fair_rows(self.judged).chosen.all():
+        if not run.held_out_rows(self.evaluation).chosen.all():
             raise BadChoice(f"{folder}: has seen some of the rows that all are judged on; train it here")
         return run
 
     def answers(self, run: TrainedRun) -> NDArray[np.float32]:
         """(n, k, 2) px: what the best epoch says of the judged faces, of all points of the data."""
-        return run.model.predict_all(self.judged.faces, self.judged.source)
+        return run.model.predict_all(self.evaluation.faces, self.evaluation.source)
 
     def figures(
         self, name: str, run: TrainedRun, answers: NDArray[np.float32], recipe: Recipe | None = None
     ) -> dict[str, Any]:
         """The line of the table: scores of its answers (n, k, 2) px, its size, what its training took."""
-        judged, one = self.judged, self.recipe(name, recipe)
-        labels = judged.points, judged.observed, judged.source, judged.keypoints
+        evaluation, one = self.evaluation, self.recipe(name, recipe)
+        labels = evaluation.points, evaluation.observed, evaluation.source, evaluation.keypoints
         scores = score(answers, *labels, groups=self.groups)
         histories = [run.history, *run.members.values()]
         return {
@@ -143,7 +148,7 @@ class Bench:
             "seconds": run.facts.training_seconds or 0.0,
             "epochs": max(len(history) for history in histories),
             "epochs_allowed": one.epochs,
-            "epochs_of_recipe": (recipe or BOOK[name][0]).epochs,
+            "epochs_of_recipe": (recipe or BUILTIN_RECIPES[name][0]).epochs,
         }
 
 
@@ -159,7 +164,7 @@ def _parts(scores: Scores) -> dict[str, Any]:
 def arguments(about: str) -> argparse.ArgumentParser:
     """What every script that trains the book may be told."""
     parser = argparse.ArgumentParser(description=about)
-    parser.add_argument("data", help="folder with the competition's files, or 'drawn'")
+    parser.add_argument("data", help="folder with the competition's files, or 'synthetic'")
     parser.add_argument("--out", type=Path, default=Path("runs/book"), help="where the runs are")
     parser.add_argument("--only", action="append", default=[], metavar="RECIPE", help="train just these")
     parser.add_argument("--epochs", action="append", default=[], metavar="RECIPE=N", help="more or fewer epochs")
@@ -171,8 +176,8 @@ def arguments(about: str) -> argparse.ArgumentParser:
 def bench_from(args: argparse.Namespace, console: Console, variants: Collection[str] = ()) -> Bench:
     """The bench that the command line asks for; raises BadChoice before anything takes long."""
     for name in args.only:
-        if name not in BOOK and name not in variants:
-            raise BadChoice(f"--only {name}: expected one of {', '.join((*BOOK, *variants))}")
+        if name not in BUILTIN_RECIPES and name not in variants:
+            raise BadChoice(f"--only {name}: expected one of {', '.join((*BUILTIN_RECIPES, *variants))}")
     epochs, trained = _pairs("--epochs", args.epochs), _pairs("--trained", args.trained)
     for name, number in epochs.items():
         if not number.isdecimal() or not int(number):
@@ -182,12 +187,12 @@ def bench_from(args: argparse.Namespace, console: Console, variants: Collection[
             raise BadChoice(f"--trained {name}={folder}: no finished run there")
     data = load_training(args.data)
     rows = split_groups(data, FRACTION, SEED)
-    judged = data.take(rows.validation)
-    if args.suspects:
-        trusted = without_suspects(data, Path(args.suspects))
-        judged = trusted.take(np.isin(trusted.row, judged.row))
+    evaluation = data.take(rows.validation)
+    if args.label_issues:
+        trusted = without_label_issues(data, Path(args.label_issues))
+        evaluation = trusted.take(np.isin(trusted.row, evaluation.row))
     counts, places = {n: int(v) for n, v in epochs.items()}, {n: Path(v) for n, v in trained.items()}
-    bench = Bench(data, rows, judged, args.out, console, args.suspects, counts, places)
+    bench = Bench(data, rows, evaluation, args.out, console, args.label_issues, counts, places)
     for name in trained:
         bench.run(name)
     return bench
@@ -196,8 +201,8 @@ def bench_from(args: argparse.Namespace, console: Console, variants: Collection[
 def _pairs(option: str, words: list[str]) -> dict[str, str]:
     pairs = {name: value for name, _, value in (word.partition("=") for word in words)}
     for name, value in pairs.items():
-        if name not in BOOK or not value:
-            raise BadChoice(f"{option} {name}: expected RECIPE=VALUE, RECIPE one of {', '.join(BOOK)}")
+        if name not in BUILTIN_RECIPES or not value:
+            raise BadChoice(f"{option} {name}: expected RECIPE=VALUE, RECIPE one of {', '.join(BUILTIN_RECIPES)}")
     return pairs
 
 
@@ -208,12 +213,12 @@ def main() -> None:
     around = _around(args.readme) if args.readme else None
     console = Console()
     bench = bench_from(args, console)
-    for name in args.only or BOOK:
+    for name in args.only or BUILTIN_RECIPES:
         bench.train(name)
-    if absent := [name for name in BOOK if not bench.is_trained(name)]:
+    if absent := [name for name in BUILTIN_RECIPES if not bench.is_trained(name)]:
         console.print(f"No table yet, not trained: {', '.join(absent)}", markup=False, soft_wrap=True)
         return
-    runs = {name: bench.run(name) for name in BOOK}
+    runs = {name: bench.run(name) for name in BUILTIN_RECIPES}
     table = [bench.figures(name, run, bench.answers(run)) for name, run in runs.items()]
     write_text(args.out / "recipes.json", json.dumps(table, indent=1))
     text = markdown(table, bench)
@@ -234,8 +239,8 @@ def _around(readme: Path) -> tuple[str, str]:
 
 def caption(bench: Bench) -> str:
     """On what all were scored, and what flatters them."""
-    labels = int(bench.data.take(bench.rows.validation).observed.sum() - bench.judged.observed.sum())
-    wrong = f", without the {labels} labels there that the audit holds for wrong" if bench.suspects else ""
+    labels = int(bench.data.take(bench.rows.validation).observed.sum() - bench.evaluation.observed.sum())
+    wrong = f", without the {labels} labels there that the audit holds for wrong" if bench.label_issues else ""
     return (
         f"RMSE in pixels on the same {len(bench.rows.validation):,} validation rows{wrong}, 95 % interval over faces; "
         f"all could learn from the other {len(bench.rows.training):,}. The best epoch of a network was chosen by its "

@@ -20,12 +20,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from accuracy import BUDGET, Bench, arguments, bench_from, caption, ending, one_line
-from facepoints.evaluation.paired_bootstrap import Bootstrap, paired_bootstrap
-from facepoints.evaluation.student import Difference
-from facepoints.scoring import point_distances, squared_error_sums
+from facepoints.evaluation.significance import Bootstrap, Difference, paired_bootstrap
+from facepoints.files import atomic_write, write_text
+from facepoints.metrics import point_distances, squared_error_sums
+from facepoints.training.builtin_recipes import BUILTIN_RECIPES, cnn, cnn_rotated, masked
 from facepoints.training.recipe import Recipe
-from facepoints.training.recipe_book import BOOK, cnn, cnn_rotated, masked
-from facepoints.writing import write_text, written_whole
 
 _PROJECT = "a student project"
 _OURS = "facepoints"
@@ -81,7 +80,7 @@ class Found:
     def told(self, name: str, other: str) -> str:
         """The same in words: "0.31 px lower (0.25 to 0.37)"."""
         one = self.difference(name, other)
-        if one.luck >= DOUBTFUL:
+        if one.p_value >= DOUBTFUL:
             return f"no different beyond luck (between {_signed(one.low)} and {_signed(one.high)})"
         low, high = sorted((abs(one.low), abs(one.high)))
         return f"{abs(one.value):.2f} px {'lower' if one.value < 0 else 'higher'} ({low:.2f} to {high:.2f})"
@@ -97,7 +96,10 @@ def main() -> None:
     args = parser.parse_args()
     console = Console()
     bench = bench_from(args, console, VARIANTS)
-    everything: dict[str, Recipe | None] = {**dict.fromkeys(BOOK), **{name: own for name, (own, _) in VARIANTS.items()}}
+    everything: dict[str, Recipe | None] = {
+        **dict.fromkeys(BUILTIN_RECIPES),
+        **{name: own for name, (own, _) in VARIANTS.items()},
+    }
     for name in args.only or everything:
         bench.train(name, everything[name])
     if absent := [name for name in everything if not bench.is_trained(name)]:
@@ -114,13 +116,13 @@ def main() -> None:
 
 def measure(bench: Bench, every: Mapping[str, Recipe | None]) -> Found:
     """Ask all of them about the same faces."""
-    judged = bench.judged
+    evaluation = bench.evaluation
     runs = {name: bench.run(name, recipe) for name, recipe in every.items()}
     answers = {name: bench.answers(run) for name, run in runs.items()}
-    each = [squared_error_sums(points, judged.points, judged.observed) for points in answers.values()]
+    each = [squared_error_sums(points, evaluation.points, evaluation.observed) for points in answers.values()]
     drawn = paired_bootstrap([squares for squares, _ in each], each[0][1], bench.groups)
     distances = {
-        name: point_distances(points, judged.points, judged.observed)[judged.observed]
+        name: point_distances(points, evaluation.points, evaluation.observed)[evaluation.observed]
         for name, points in answers.items()
     }
     lines = {name: bench.figures(name, run, answers[name], every[name]) for name, run in runs.items()}
@@ -203,7 +205,7 @@ def _line(found: Found, name: str) -> str:
         first, about = f"`{name}`", WHO[name]
     else:
         recipe, parent = VARIANTS[name]
-        fields = recipe.differences(BOOK[parent][0])
+        fields = recipe.differences(BUILTIN_RECIPES[parent][0])
         first, about = name, (f"`{parent}`", ", ".join(f"{field} = {value}" for field, value in fields.items()))
     cells = " | ".join(
         f"{'**' if part == 'all' else ''}{row[part]['rmse']:.2f}{'**' if part == 'all' else ''} "
@@ -222,8 +224,8 @@ def _how(bench: Bench, about: str) -> str:
     capped = ", ".join(f"`{name}` {bench.recipe(name).epochs}" for name in BUDGET)
     own = [f"`{name}` {n}" for name, n in bench.epochs.items() if name not in BUDGET]
     told = f" But for {', '.join(own)}, ours" if own else " Ours"
-    audit = "    facepoints audit DATA --out audit\n" if bench.suspects else ""
-    words = ["--suspects audit/audit.csv"] if bench.suspects else []
+    audit = "    facepoints audit DATA --out audit\n" if bench.label_issues else ""
+    words = ["--suspects audit/audit.csv"] if bench.label_issues else []
     words += [f"--epochs {name}={n}" for name, n in bench.epochs.items()]
     return (
         f"Budget: the approaches of others take these epochs, a few minutes of one core each: {capped}.{told} take all "
@@ -264,7 +266,7 @@ def plot(found: Found, path: Path) -> None:
     for axes in (left, right):
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
-    with written_whole(path) as beside:
+    with atomic_write(path) as beside:
         figure.savefig(beside, format="png")
 
 

@@ -2,7 +2,7 @@
 
     python benchmarks/audit.py DATA [--seeds 3] [--each 15] [--twins 130] [--own 0] [--out audit.json]
 
-DATA is a folder with training.zip, or `drawn`. Real files have wrong labels of their own, which take places among the
+DATA is a folder with training.zip, or `synthetic`. Real files have wrong labels of their own, which take places among the
 most suspicious: --own says how many, and so many more places count. (--without AUDIT_CSV leaves an audit's suspects
 out instead. That flatters: with the wrong labels it takes the false alarms away.)
 Every seed trains its own networks, minutes each; --once trains them once, on the labels before the planting, which
@@ -26,12 +26,12 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from facepoints.auditing.cross_validation import Expected, expect_points
+from facepoints.auditing.posterior import judge_rows
+from facepoints.data.duplicates import find_near_duplicates
+from facepoints.data.label_errors import without_label_issues
 from facepoints.data.loading import load_training
-from facepoints.data.suspects import without_suspects
-from facepoints.inspection.out_of_fold import Expected, expect_points
-from facepoints.inspection.planted import Planted, plant
-from facepoints.inspection.twins import find_twins
-from facepoints.inspection.verdicts import judge_rows
+from injected_errors import Injected, inject
 
 TOP = 80
 """Rows that somebody would look at: the planted ones should be among so many most suspicious."""
@@ -65,10 +65,10 @@ class Outcome:
 
 
 def main(
-    data: Annotated[str, typer.Argument(metavar="DATA", help="folder with training.zip, or 'drawn'")],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="folder with training.zip, or 'synthetic'")],
     seeds: Annotated[int, typer.Option(help="how often faults are planted", min=1)] = 3,
     each: Annotated[int, typer.Option(help="wrong rows of each kind", min=1)] = 15,
-    twins: Annotated[int, typer.Option(help="pairs of twins", min=1)] = 130,
+    near_duplicates: Annotated[int, typer.Option(help="pairs of twins", min=1)] = 130,
     own: Annotated[int, typer.Option(help="wrong rows that the data had before: so many more places", min=0)] = 0,
     without: Annotated[Path | None, typer.Option(help="an audit.csv: leave its suspects out first")] = None,
     once: Annotated[bool, typer.Option(help="train the networks only once, before the planting")] = False,
@@ -79,20 +79,20 @@ def main(
     console = Console()
     clean = load_training(data)
     if without is not None:
-        clean = without_suspects(clean, without)
-    known = {(pair.first, pair.second) for pair in find_twins(clean.faces)}
+        clean = without_label_issues(clean, without)
+    known = {(pair.first, pair.second) for pair in find_near_duplicates(clean.faces)}
     outcomes = []
     with tempfile.TemporaryDirectory() as scratch:
         place = networks or Path(scratch)
         for seed in range(seeds):
-            planted = plant(clean, each=each, twins=twins, seed=seed)
+            injected = inject(clean, each=each, near_duplicates=near_duplicates, seed=seed)
             started = time.process_time()
             if once:
                 found = expect_points(clean, place / "once", console)
             else:
-                found = expect_points(planted.data, place / f"seed-{seed}", console)
-            outcome = count_wrong(planted, found, seed, once, TOP + own)
-            count_twins(outcome, planted, known)
+                found = expect_points(injected.data, place / f"seed-{seed}", console)
+            outcome = count_wrong(injected, found, seed, once, TOP + own)
+            count_twins(outcome, injected, known)
             outcome.cpu_seconds = time.process_time() - started
             outcomes.append(outcome)
     show(outcomes, console)
@@ -100,50 +100,61 @@ def main(
         out.write_text(json.dumps([vars(o) for o in outcomes], indent=2) + "\n", encoding="utf-8")
 
 
-def count_wrong(planted: Planted, found: Expected, seed: int, once: bool, places: int) -> Outcome:
+def count_wrong(injected: Injected, found: Expected, seed: int, once: bool, places: int) -> Outcome:
     """How many planted rows are among so many most suspicious."""
-    data = planted.data
+    data = injected.data
     rows = np.arange(len(data))
     if once:  # the networks were asked about the pictures before twins took the place of some
-        replaced = {second for pair in planted.twins for second in pair}
+        replaced = {second for pair in injected.near_duplicates for second in pair}
         rows = np.array([row for row in rows.tolist() if row not in replaced])
-    verdicts = judge_rows(data.take(rows), found.take(rows))
-    order = rows[np.argsort(-verdicts.wrong, kind="stable")]
+    posterior = judge_rows(data.take(rows), found.take(rows))
+    order = rows[np.argsort(-posterior.wrong, kind="stable")]
     top = set(order[:places].tolist())
     place = {int(row): i for i, row in enumerate(rows)}
     outcome = Outcome(seed)
-    for kind, number in Counter(planted.wrong.values()).items():
-        outcome.found[kind] = sum(row in top for row, k in planted.wrong.items() if k == kind) / number
-    right = [verdicts.kind(place[row]) == kind for row, kind in planted.wrong.items() if row in top]
+    for kind, number in Counter(injected.wrong.values()).items():
+        outcome.found[kind] = sum(row in top for row, k in injected.wrong.items() if k == kind) / number
+    right = [posterior.kind(place[row]) == kind for row, kind in injected.wrong.items() if row in top]
     outcome.named = float(np.mean(right)) if right else 0.0
-    outcome.doubted = sum(int(row) not in planted.wrong for row in rows[verdicts.wrong > 0])
-    score = 1 / (1 + np.exp(-np.clip(verdicts.wrong, -50, 50)))
+    outcome.doubted = sum(int(row) not in injected.wrong for row in rows[posterior.wrong > 0])
+    score = 1 / (1 + np.exp(-np.clip(posterior.wrong, -50, 50)))
     for low, high in itertools.pairwise(BINS):
         within = rows[(score >= low) & ((score < high) | (high == 1))]
-        outcome.by_score.append((low, len(within), sum(int(row) in planted.wrong for row in within)))
+        outcome.by_score.append((low, len(within), sum(int(row) in injected.wrong for row in within)))
     ranked = order.tolist()
     outcome.missed = [
-        (int(data.row[row]), kind, ranked.index(row) + 1) for row, kind in planted.wrong.items() if row not in top
+        (int(data.row[row]), kind, ranked.index(row) + 1) for row, kind in injected.wrong.items() if row not in top
     ]
     return outcome
 
 
-def count_twins(outcome: Outcome, planted: Planted, known: set[tuple[int, int]]) -> None:
+def count_twins(outcome: Outcome, injected: Injected, known: set[tuple[int, int]]) -> None:
     """How many planted pairs are found, and how many others; pairs that the data had before do not count."""
-    listed = {(pair.first, pair.second) for pair in find_twins(planted.data.faces)}
-    hits = listed & set(planted.twins)
-    others = listed - set(planted.twins) - known
-    outcome.twins_found = len(hits) / len(planted.twins)
-    outcome.twins_missed = dict(Counter(planted.twins[pair] for pair in set(planted.twins) - listed))
+    listed = {(pair.first, pair.second) for pair in find_near_duplicates(injected.data.faces)}
+    hits = listed & set(injected.near_duplicates)
+    others = listed - set(injected.near_duplicates) - known
+    outcome.twins_found = len(hits) / len(injected.near_duplicates)
+    outcome.twins_missed = dict(
+        Counter(injected.near_duplicates[pair] for pair in set(injected.near_duplicates) - listed)
+    )
     outcome.twins_other = len(others) / max(1, len(hits) + len(others))
 
 
 def show(outcomes: list[Outcome], console: Console) -> None:
     table = Table("seed", title="Planted faults among the most suspicious rows", title_justify="left", box=None)
-    for heading in ("swapped", "displaced", "foreign", "kind right", "others ≥ 0.5", "twins", "other pairs", "CPU s"):
+    for heading in (
+        "swapped",
+        "displaced",
+        "mismatched",
+        "kind right",
+        "others ≥ 0.5",
+        "near_duplicates",
+        "other pairs",
+        "CPU s",
+    ):
         table.add_column(heading, justify="right")
     for o in outcomes:
-        shares = [f"{o.found.get(kind, 0):.0%}" for kind in ("swapped", "displaced", "foreign")]
+        shares = [f"{o.found.get(kind, 0):.0%}" for kind in ("swapped", "displaced", "mismatched")]
         pairs = [f"{o.twins_found:.1%}", f"{o.twins_other:.1%}"]
         table.add_row(str(o.seed), *shares, f"{o.named:.0%}", str(o.doubted), *pairs, f"{o.cpu_seconds:.0f}")
     console.print(table)
@@ -167,12 +178,12 @@ def calibration(outcomes: list[Outcome]) -> Table:
     """For each range of scores how many rows have it, and how many of them were planted."""
     table = Table("score", title="What a score means", title_justify="left", box=SIMPLE)
     table.add_column("rows", justify="right")
-    table.add_column("planted", justify="right")
+    table.add_column("injected", justify="right")
     for (low, high), counts in zip(
         itertools.pairwise(BINS), zip(*(o.by_score for o in outcomes), strict=True), strict=True
     ):
-        rows, planted = sum(c[1] for c in counts), sum(c[2] for c in counts)
-        table.add_row(f"{low:g} to {high:g}", str(rows), str(planted))
+        rows, injected = sum(c[1] for c in counts), sum(c[2] for c in counts)
+        table.add_row(f"{low:g} to {high:g}", str(rows), str(injected))
     return table
 
 

@@ -24,22 +24,22 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from facepoints.data.faces import LabeledFaces
-from facepoints.data.labeled_photos import LabeledPhotos, read_labeled_photos
+from facepoints.data.dataset import LabeledFaces
+from facepoints.data.label_errors import without_label_issues
 from facepoints.data.loading import load_training
-from facepoints.data.split import group_alike
-from facepoints.data.suspects import without_suspects
-from facepoints.deployment.detector import FLAGSHIP, Detector, load
-from facepoints.deployment.regions import Regions
+from facepoints.data.photos.labeled_photos import LabeledPhotos, read_labeled_photos
+from facepoints.data.similarity import group_alike
 from facepoints.errors import BadChoice
 from facepoints.evaluation.calibration import calibration
-from facepoints.evaluation.face_facts import face_facts
-from facepoints.evaluation.hard_faces import believable, hardness
-from facepoints.evaluation.paired_bootstrap import paired_bootstrap
+from facepoints.evaluation.error_breakdown import believable, hardness
+from facepoints.evaluation.face_properties import face_facts
 from facepoints.evaluation.predictor import DetectorModel
+from facepoints.evaluation.significance import paired_bootstrap
+from facepoints.files import write_text
+from facepoints.inference.detector import FLAGSHIP, Detector, load
+from facepoints.inference.regions import Regions
 from facepoints.keypoints import FACE_SIZE
-from facepoints.scoring import face_rmse, score
-from facepoints.writing import write_text
+from facepoints.metrics import face_rmse, score
 
 TRUSTED, MIRRORED = "without suspects", "these, mirrored too"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -60,25 +60,25 @@ def main() -> None:
     args = parser.parse_args()
     detector = load(args.model)
     whole = load_training(args.data)
-    fair = DetectorModel("flagship", detector).fair_rows(whole)
+    fair = DetectorModel("flagship", detector).held_out_rows(whole)
     if fair.kind != "validation":
         raise BadChoice(
             f"{args.data}: not what the model was trained on, so no row is known to be unseen. Give that data"
         )
     rows = whole.row[fair.chosen]
     size = (args.model or Path(str(files("facepoints").joinpath("weights", FLAGSHIP)))).stat().st_size
-    judged = whole.take(fair.chosen)
-    found: dict[str, Any] = {"bytes": size, "faces": len(judged), "all rows": accuracy(detector, judged)}
+    evaluation = whole.take(fair.chosen)
+    found: dict[str, Any] = {"bytes": size, "faces": len(evaluation), "all rows": accuracy(detector, evaluation)}
     if args.audit:
-        trusted = without_suspects(whole, args.audit)
-        judged = trusted.take(np.isin(trusted.row, rows))
-        found[TRUSTED] = accuracy(detector, judged)
-    found[MIRRORED] = accuracy(detector, judged, mirrored=True)
-    found["conditions"] = conditions(detector, judged)
-    found["framing of rows"] = framing_of_rows(detector, judged)
+        trusted = without_label_issues(whole, args.audit)
+        evaluation = trusted.take(np.isin(trusted.row, rows))
+        found[TRUSTED] = accuracy(detector, evaluation)
+    found[MIRRORED] = accuracy(detector, evaluation, mirrored=True)
+    found["conditions"] = conditions(detector, evaluation)
+    found["framing of rows"] = framing_of_rows(detector, evaluation)
     if args.photos:
         photos = read_labeled_photos(args.photos)
-        found["auroc"] = told_apart(detector, judged, backgrounds(photos))
+        found["auroc"] = told_apart(detector, evaluation, backgrounds(photos))
         found["framing"] = framing(detector, photos, args.draws)
     text = markdown(found)
     Console().print(text, markup=False)
@@ -99,7 +99,7 @@ def accuracy(detector: Detector, data: LabeledFaces, *, mirrored: bool = False) 
     honest = calibration(data, points, expected, groups)
     return {
         **scores.as_dict(),
-        "tenths": [] if honest is None else [(t.expected, t.measured, t.ratio) for t in honest.tenths],
+        "deciles": [] if honest is None else [(t.expected, t.measured, t.ratio) for t in honest.deciles],
     }
 
 
@@ -137,14 +137,16 @@ def told_apart(detector: Detector, data: LabeledFaces, nothing: NDArray[np.uint8
     faces = np.array(data.faces)
     half = faces.copy()
     half[:, :, 40:] = 127  # more than half of the face is behind a wall
-    kinds = {
+    ensemble_networks = {
         "backgrounds of photos": nothing,
         "noise": rng.integers(0, 256, (300, FACE_SIZE, FACE_SIZE)).astype(np.uint8),
         "faces upside down": faces[:, ::-1],
         "faces covered by more than half": half,
     }
     normal = _unsure(detector, faces)
-    return {kind: _auroc(normal, _unsure(detector, np.ascontiguousarray(made))) for kind, made in kinds.items()}
+    return {
+        kind: _auroc(normal, _unsure(detector, np.ascontiguousarray(made))) for kind, made in ensemble_networks.items()
+    }
 
 
 def _unsure(detector: Detector, faces: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -218,7 +220,8 @@ def looks(
     """Points (n, k, 2), px of the photo, of faces framed neatly, then often loosely, each with a second look."""
 
     def look(regions: Regions) -> NDArray[np.floating[Any]]:
-        return detector.refine(gray, regions, source=source, views=1).points
+        points: NDArray[np.floating[Any]] = detector.refine(gray, regions, source=source, views=1).points
+        return points
 
     yield NEATLY, look(neat)
     n = len(neat)
@@ -250,7 +253,7 @@ def markdown(found: dict[str, Any]) -> str:
     lines.append(
         "\n| tenth of the points, by expected error | expected, px | measured RMSE, px | ratio |\n|---|---|---|---|\n"
     )
-    for i, (expected, measured, ratio) in enumerate(best["tenths"], start=1):
+    for i, (expected, measured, ratio) in enumerate(best["deciles"], start=1):
         lines.append(f"| {i} | {expected:.2f} | {measured:.2f} | {ratio:.2f} |\n")
     lines.append("\n| condition | source | from | to | RMSE, px |\n|---|---|---|---|---|\n")
     for title, sources in found["conditions"].items():

@@ -25,8 +25,8 @@ from rich.console import Console
 from rich.table import Table
 
 from facepoints.data.loading import load_training
-from facepoints.deployment.detector import load
-from facepoints.writing import write_text
+from facepoints.files import write_text
+from facepoints.inference.detector import load
 
 GOAL = 1.0
 """Milliseconds a face at batch 32 on one thread."""
@@ -36,7 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, help="an ONNX file; by default the one that ships with the package")
     parser.add_argument("--rounds", type=int, default=30)
-    parser.add_argument("--data", default="drawn", help="folder with the competition's files, or 'drawn'")
+    parser.add_argument("--data", default="synthetic", help="folder with the competition's files, or 'synthetic'")
     parser.add_argument("--dlib", metavar="FILE", help="a shape predictor that dlib trained")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()

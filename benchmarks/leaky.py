@@ -20,21 +20,21 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from facepoints.data.faces import LabeledFaces
+from facepoints.data.dataset import LabeledFaces
+from facepoints.data.imputation import fill
 from facepoints.data.loading import load_training
-from facepoints.data.missing import fill
 from facepoints.data.split import Split, split_last
-from facepoints.scoring import quick_scores
+from facepoints.files import write_text
+from facepoints.metrics import quick_scores
+from facepoints.training.builtin_recipes import find
 from facepoints.training.fit import fit
 from facepoints.training.progress import TrainingProgress
-from facepoints.training.recipe_book import find
-from facepoints.writing import write_text
 from training import has_tensorflow
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", help="folder with the competition's files, or 'drawn'")
+    parser.add_argument("data", help="folder with the competition's files, or 'synthetic'")
     parser.add_argument("--rows", type=int, default=2_000, help="about so many rows, evenly over the file")
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--keras", default=sys.executable, metavar="PYTHON", help="a Python that has TensorFlow")

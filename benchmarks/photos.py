@@ -26,12 +26,12 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from facepoints.deployment.detector import load
-from facepoints.deployment.photos import Photo, read_photo
-from facepoints.deployment.regions import Regions
 from facepoints.drawing import contact_sheet, write_png
+from facepoints.files import write_text
+from facepoints.inference.detector import load
+from facepoints.inference.images import Photo, read_photo
+from facepoints.inference.regions import Regions
 from facepoints.keypoints import FIFTEEN
-from facepoints.writing import write_text
 
 FOUND, NME, FALSE = 58 / 60, 0.05, 0.1
 """The goals: share of the labeled faces found; median NME of those; false faces a photo."""
@@ -85,7 +85,7 @@ def main() -> None:
     except ImportError:
         console.print("mediapipe is left out: it is not installed")
     truth = labeled(args.photos)
-    outcomes = {name: measure(finder, truth, name) for name, finder in finders.items()}
+    outcomes = {name: measure(face_detector, truth, name) for name, face_detector in finders.items()}
     table = Table("", *outcomes, title=f"{args.photos}: {len(truth)} photos, one core", title_justify="left")
     for key in next(iter(outcomes.values())).as_dict():
         table.add_row(key.replace("_", " "), *(f"{outcome.as_dict()[key]:.4g}" for outcome in outcomes.values()))
@@ -111,13 +111,13 @@ def labeled(folder: Path) -> dict[Path, list[Points]]:
     return truth
 
 
-def measure(finder: Finder, truth: dict[Path, list[Points]], name: str) -> Outcome:
+def measure(face_detector: Finder, truth: dict[Path, list[Points]], name: str) -> Outcome:
     """Ask a finder about every photo."""
     outcome = Outcome()
     for path, faces in track(truth.items(), description=name):
         photo = read_photo(path)
         started = time.process_time()
-        answers = finder(photo)
+        answers = face_detector(photo)
         outcome.milliseconds.append((time.process_time() - started) * 1000)
         of_a_face = np.zeros(len(answers), np.bool_)
         for points in faces:

@@ -80,7 +80,7 @@ def measure(name: str, path: Path, cache: Path | None) -> dict[str, float]:
         faces = np.stack(table["Image"].apply(lambda text: np.array(text.split(), dtype=int)).to_list())
         _points = table.drop(columns="Image").to_numpy(np.float32)
     else:
-        from facepoints.data.competition import read_training
+        from facepoints.data.kaggle.competition import read_training
 
         start = time.perf_counter()
         faces = read_training(path, cache=None if name == "zip" else cache).faces

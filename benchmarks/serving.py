@@ -36,7 +36,7 @@ from rich.console import Console
 from rich.table import Table
 
 from facepoints.data.loading import load_training
-from facepoints.writing import write_text
+from facepoints.files import write_text
 
 RATE, P95, GROWTH = 40.0, 1.5, 50.0
 """The goals: photos a second at least, seconds for 95 of 100 at most, MB more than before at most."""
@@ -52,7 +52,7 @@ def main(
     clients: Annotated[int, typer.Option(help="that ask at once", min=1)] = 32,
     mixed: Annotated[int, typer.Option(help="good and bad requests, after that", min=0)] = 10_000,
     workers: Annotated[int | None, typer.Option(help="of the server; without: one a core", min=1)] = None,
-    data: Annotated[str, typer.Option(help="folder with the competition's files, or 'drawn'")] = "drawn",
+    data: Annotated[str, typer.Option(help="folder with the competition's files, or 'synthetic'")] = "synthetic",
     out: Annotated[Path | None, typer.Option(help="also write the figures to this JSON file")] = None,
 ) -> None:
     """Measure `facepoints serve`."""
@@ -132,7 +132,7 @@ def bad(photo: bytes) -> list[Asked]:
 @contextmanager
 def served(workers: int | None) -> Iterator[tuple[psutil.Process, str, float]]:
     """The server, its address, and the seconds that it took to start."""
-    command = [sys.executable, "-c", "from facepoints.cli import main; main()", "serve", "--port", "0"]
+    command = [sys.executable, "-c", "from facepoints.cli.main import main; main()", "serve", "--port", "0"]
     command += ["--max-upload", str(_UPLOAD)]
     command += ["--workers", str(workers)] if workers else []
     start = time.perf_counter()

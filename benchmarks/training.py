@@ -23,13 +23,13 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from facepoints.data.faces import LabeledFaces
+from facepoints.data.dataset import LabeledFaces
 from facepoints.data.split import Split
+from facepoints.files import write_text
 from facepoints.keypoints import FIFTEEN
 from facepoints.training.augmentation import Batch, augment
+from facepoints.training.builtin_recipes import find
 from facepoints.training.fit import fit
-from facepoints.training.recipe_book import find
-from facepoints.writing import write_text
 
 GOALS = {"cnn-masked": 600, "augmentation of cnn-masked, one core": 5_000}
 KERAS = "cnn-leaky in Keras"

@@ -27,15 +27,16 @@ from rich.progress import track
 from rich.table import Table
 
 import facepoints
-from facepoints.data.drawn_faces import draw_faces
-from facepoints.data.moving_photo import EYES, moving_photo
-from facepoints.deployment.annotated import annotate
-from facepoints.deployment.detector import Detector, Face
-from facepoints.deployment.photos import Photo
-from facepoints.deployment.smoothing import Smoother
-from facepoints.deployment.tracking import Tracker
-from facepoints.deployment.video import Video, stream
-from facepoints.deployment.video_output import VideoWriter
+from facepoints.data.synthetic.faces import draw_faces
+from facepoints.inference.annotate import annotate
+from facepoints.inference.detector import Detector
+from facepoints.inference.faces import Face
+from facepoints.inference.images import Photo
+from facepoints.inference.video.smoothing import Smoother
+from facepoints.inference.video.tracking import Tracker
+from facepoints.inference.video.video import Video, stream
+from facepoints.inference.video.writer import VideoWriter
+from moving_photo import EYES, moving_photo
 
 FASTEST, STEADIEST, LATEST, LARGEST = 120.0, 3.0, 1.0, 20.0
 """The goals: frames/s at least, jitter divided by at least, lag in frames at most, MB of growth at most."""

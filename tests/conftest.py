@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from facepoints.data.drawn_faces import drawn_training
-from facepoints.data.faces import LabeledFaces
+from facepoints.data.dataset import LabeledFaces
+from facepoints.data.synthetic.faces import synthetic_training
+from facepoints.training.builtin_recipes import find
 from facepoints.training.recipe import Recipe
-from facepoints.training.recipe_book import find
+
+pytest_plugins = ("fixtures.injected", "fixtures.photos", "fixtures.predictors")
 
 # Tiny networks gain nothing from a second thread, and on a busy machine the two wait for each other (twice the work).
 # Set before anything imports torch; programs that tests start inherit it.
@@ -56,13 +58,13 @@ def small_files() -> Callable[[int], AbstractContextManager[None]]:
 @pytest.fixture(scope="session")
 def few_faces() -> LabeledFaces:
     """Sixty drawn faces of both sources: a tiny recipe trains on them in a second."""
-    return drawn_training(60, seed=5)
+    return synthetic_training(60, seed=5)
 
 
 @pytest.fixture(scope="session")
-def drawn() -> LabeledFaces:
+def synthetic() -> LabeledFaces:
     """450 drawn faces: enough that faults among them are the exception."""
-    return drawn_training(450, seed=11)
+    return synthetic_training(450, seed=11)
 
 
 @pytest.fixture(scope="session")

@@ -1,57 +1,64 @@
-"""The house: imports run downhill, never in a circle, and what anybody can install never asks for torch."""
+"""The structure: imports point downward, never in a circle, and the base install never imports torch."""
 
 from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import facepoints
-from facepoints import cli
+from facepoints.cli import main as cli
 
-SOURCES = Path(__file__).parents[1] / "src" / "facepoints"
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+SOURCES = ROOT / "src" / "facepoints"
 
-FLOORS = (
-    ("errors", "keypoints", "writing", "scoring", "drawing", "pages", "page_style", "charts"),
+LEVELS = (
+    ("errors", "keypoints", "files", "metrics", "drawing"),
     ("data",),
-    ("models",),
+    ("models", "inference"),
     ("training",),
-    ("inspection",),
-    ("evaluation",),
-    ("deployment",),
-    ("demo",),
-    ("commands",),
+    ("evaluation", "exploration", "auditing", "tuning"),
+    ("reports", "exporting", "server"),
     ("cli",),
 )
-"""From low to high. A room may import from its own floor and from those below."""
+"""From low to high. A module imports from its own package and from lower levels; the five lowest modules may also
+import each other."""
 
 PUBLIC = frozenset({"Detector", "Face", "load"})
 """What `import facepoints` offers."""
 
-TRAINING_EXTRA = {
-    "torch",
-    "torchvision",
-    "lightning",
-    "safetensors",
-    "matplotlib",
-    "pandas",
-    "optuna",
-    "filelock",
-    "sqlalchemy",
-    "mlflow",
-    "wandb",
-    "onnx",
-    "onnxscript",
-    "tensorboard",
-}
-"""Packages that the base install lacks."""
+TRAINING_EXTRA = frozenset(
+    [
+        "torch",
+        "torchvision",
+        "torchinfo",
+        "lightning",
+        "safetensors",
+        "matplotlib",
+        "jinja2",
+        "scipy",
+        "pandas",
+        "optuna",
+        "filelock",
+        "sqlalchemy",
+        "mlflow",
+        "wandb",
+        "onnx",
+        "onnxscript",
+        "tensorboard",
+        "plotly",
+    ]
+)
+"""Distributions that the base install lacks."""
 
-EXPORT = ("facepoints.deployment.export", "facepoints.deployment.finder_export", "facepoints.deployment.precision")
-"""The one door from deployment to training: it turns networks into files, and makes those smaller."""
+NO_TORCH = ("inference", "server")
+"""Packages that meet training only in a file."""
+
+MOST_MODULES, MOST_LINES = 15, 300
 
 
 def name_of(path: Path) -> str:
@@ -59,11 +66,13 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-MODULES = {name_of(path): ast.parse(path.read_text("utf-8")) for path in sorted(SOURCES.rglob("*.py"))}
+PATHS = {name_of(path): path for path in sorted(SOURCES.rglob("*.py"))}
+MODULES = {name: ast.parse(path.read_text("utf-8")) for name, path in PATHS.items()}
+INNER = [module for module in MODULES if module != "facepoints"]
 
 
-def imports(tree: ast.AST, lazy: bool) -> Iterator[str]:
-    """What a module imports by its full name; `lazy`: inside functions, too. Imports for types alone don't count."""
+def imports(tree: ast.AST, *, lazy: bool) -> Iterator[str]:
+    """Full names of what a module imports; `lazy` adds imports inside functions and under TYPE_CHECKING."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -74,40 +83,41 @@ def imports(tree: ast.AST, lazy: bool) -> Iterator[str]:
                 inner = f"{node.module}.{alias.name}"
                 yield inner if inner in MODULES else node.module
         elif isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            continue
+            yield from imports(node, lazy=lazy) if lazy else ()
         elif lazy or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            yield from imports(node, lazy)
+            yield from imports(node, lazy=lazy)
 
 
-def of_the_house(module: str, lazy: bool) -> set[str]:
-    return {name for name in imports(MODULES[module], lazy) if name.split(".")[0] == "facepoints"} - {module}
+def own_imports(module: str, *, lazy: bool) -> set[str]:
+    return {name for name in imports(MODULES[module], lazy=lazy) if name.split(".")[0] == "facepoints"} - {module}
 
 
-def floor(module: str) -> int:
-    room = module.split(".")[1]
-    return next(height for height, rooms in enumerate(FLOORS) if room in rooms)
+def package(module: str) -> str:
+    return module.split(".")[1]
 
 
-INNER = [module for module in MODULES if module != "facepoints"]
+def level(module: str) -> int:
+    return next(height for height, packages in enumerate(LEVELS) if package(module) in packages)
 
 
 def test_the_imports_were_found() -> None:
-    assert "facepoints.data.faces" in of_the_house("facepoints.training.fit", lazy=False)
-    assert "facepoints.training.fit" in of_the_house("facepoints.commands.training", lazy=True)
-    assert "facepoints.training.fit" not in of_the_house("facepoints.commands.training", lazy=False)
+    assert "facepoints.data.dataset" in own_imports("facepoints.training.fit", lazy=False)
+    assert "facepoints.training.fit" in own_imports("facepoints.cli.training", lazy=True)
+    assert "facepoints.training.fit" not in own_imports("facepoints.cli.training", lazy=False)
     assert "torch" in set(imports(MODULES["facepoints.training.fit"], lazy=False))
 
 
 @pytest.mark.parametrize("module", INNER)
-def test_every_room_has_its_floor(module: str) -> None:
-    assert any(module.split(".")[1] in rooms for rooms in FLOORS), "say in FLOORS where it belongs"
-
-
-@pytest.mark.parametrize("module", INNER)
-def test_imports_run_downhill(module: str) -> None:
-    """Those inside functions, too: they are for start-up time, not for circles."""
-    up = {name for name in of_the_house(module, lazy=True) if name == "facepoints" or floor(name) > floor(module)}
-    assert up == set()
+def test_imports_point_downward(module: str) -> None:
+    """Those inside functions and under TYPE_CHECKING, too."""
+    base = package(module) in LEVELS[0]
+    wrong = {
+        name
+        for name in own_imports(module, lazy=True)
+        if name == "facepoints"
+        or (package(name) != package(module) and level(name) >= level(module) and not (base and level(name) == 0))
+    }
+    assert wrong == set()
 
 
 def circle_through(module: str, path: tuple[str, ...], done: set[str]) -> tuple[str, ...]:
@@ -115,69 +125,66 @@ def circle_through(module: str, path: tuple[str, ...], done: set[str]) -> tuple[
         return (*path[path.index(module) :], module)
     if module in done:
         return ()
-    for name in sorted(of_the_house(module, lazy=True)):
+    for name in sorted(own_imports(module, lazy=True)):
         if circle := circle_through(name, (*path, module), done):
             return circle
     done.add(module)
     return ()
 
 
-def test_no_imports_run_in_a_circle() -> None:
+def test_no_import_circle() -> None:
     done: set[str] = set()
-    assert [circle for module in INNER if (circle := circle_through(module, (), done))] == []
+    assert [circle for module in MODULES if (circle := circle_through(module, (), done))] == []
 
 
-def test_training_and_deployment_meet_only_in_a_file() -> None:
-    apart = ("facepoints.training", "facepoints.models", "facepoints.evaluation", "facepoints.inspection")
-    crossed = {
-        module: sorted(name for name in of_the_house(module, lazy=True) if name.startswith(apart))
+def test_training_and_inference_meet_only_in_a_file() -> None:
+    """Not even inside a function: both packages work without torch."""
+    heavy = {
+        (module, name.split(".")[0])
         for module in INNER
-        if module.startswith("facepoints.deployment") and module not in EXPORT
+        if package(module) in NO_TORCH
+        for name in imports(MODULES[module], lazy=True)
     }
-    assert {module: names for module, names in crossed.items() if names} == {}
-    packages = {(m, name.split(".")[0]) for m in crossed for name in imports(MODULES[m], lazy=True)}
-    assert {(module, package) for module, package in packages if package in TRAINING_EXTRA} == set()
-    below = {module for module in INNER if module.startswith(apart)}
-    assert {module for module in below for name in of_the_house(module, lazy=True) if ".deployment" in name} == set()
+    assert {(module, name) for module, name in heavy if name in TRAINING_EXTRA} == set()
 
 
 def loaded_with(module: str, seen: set[str]) -> Iterator[tuple[str, str]]:
-    """(module of the house, package) for everything that importing a module loads."""
+    """(own module, distribution) for everything that importing a module loads."""
     seen.add(module)
     for name in imports(MODULES[module], lazy=False):
-        package = name.split(".")[0]
-        if package != "facepoints":
-            yield module, package
+        first = name.split(".")[0]
+        if first != "facepoints":
+            yield module, first
         elif name in MODULES and name not in seen:
             yield from loaded_with(name, seen)
 
 
-BASE = [
-    module
-    for module in MODULES
-    if module.split(".")[1:2] in (["data"], ["deployment"], ["demo"], ["commands"], ["cli"]) or module.count(".") < 2
-    if module not in EXPORT
-]
+BASE = [m for m in INNER if package(m) in ("data", "cli", *NO_TORCH, *LEVELS[0])]
 
 
-@pytest.mark.parametrize("module", BASE)
+@pytest.mark.parametrize("module", ["facepoints", *BASE])
 def test_the_base_install_is_enough_to_import(module: str) -> None:
-    heavy = {(where, package) for where, package in loaded_with(module, set()) if package in TRAINING_EXTRA}
+    heavy = {(where, name) for where, name in loaded_with(module, set()) if name in TRAINING_EXTRA}
     assert heavy == set()
+
+
+def test_folders_and_modules_stay_small() -> None:
+    folders = Counter(path.parent for path in PATHS.values() if path.name != "__init__.py")
+    assert {str(folder): n for folder, n in folders.items() if n > MOST_MODULES} == {}
+    lines = {name: len(path.read_text("utf-8").splitlines()) for name, path in PATHS.items()}
+    assert {name: n for name, n in lines.items() if n > MOST_LINES} == {}
+
+
+def test_javascript_and_python_files_have_different_names() -> None:
+    scripts = {path.stem for path in SOURCES.rglob("*.js")}
+    assert scripts & {path.stem for path in PATHS.values()} == set()
 
 
 def test_the_public_names_are_these() -> None:
     assert set(facepoints.__all__) == PUBLIC
     assert all(hasattr(facepoints, name) for name in PUBLIC)
-    bound: set[str] = set()
-    for node in ast.walk(MODULES["facepoints"]):
-        if isinstance(node, ast.ImportFrom) and node.module not in ("__future__", "typing"):
-            bound |= {alias.asname or alias.name for alias in node.names}
-        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
-            bound.add(node.name)
-    assert {name for name in bound if not name.startswith("_")} == PUBLIC | {"detector"}  # looked up when asked for
 
 
 @pytest.mark.parametrize("command", [c.callback.__name__ for c in cli.app.registered_commands if c.callback])
 def test_every_command_stands_in_the_readme(command: str) -> None:
-    assert re.search(rf"\bfacepoints {command}\b", README.read_text("utf-8"))
+    assert re.search(rf"\bfacepoints {command}\b", (ROOT / "README.md").read_text("utf-8"))

@@ -7,7 +7,7 @@ import io
 import re
 from pathlib import Path
 
-from facepoints.deployment.measures import MEASURES
+from facepoints.inference.measures import MEASURES
 
 DOCS = Path(__file__).parents[1] / "docs" / "measures.md"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from facepoints.deployment.detector import Detector, Face, load
+    from facepoints.inference.detector import Detector, load
+    from facepoints.inference.faces import Face
 
 __all__ = ["Detector", "Face", "load"]
 
@@ -14,7 +15,7 @@ def __getattr__(name: str) -> Any:
     """The public names, when first asked for: what they load takes half a second that `--help` need not wait."""
     if name not in __all__:
         raise AttributeError(f"module 'facepoints' has no attribute '{name}'")
-    from facepoints.deployment import detector
+    from facepoints.inference import detector
 
     return getattr(detector, name)
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.errors import BadChoice
-from facepoints.writing import written_whole
+from facepoints.files import atomic_write
 
 Image = NDArray[np.uint8]
 Color = tuple[int, int, int]
@@ -124,7 +124,7 @@ def write_png(path: Path, image: Image) -> None:
     encoded, content = cv2.imencode(".png", image)
     if not encoded:
         raise BadChoice(f"{path.name}: {image.dtype} of shape {image.shape} cannot be written as PNG")
-    with written_whole(path) as beside:
+    with atomic_write(path) as beside:
         beside.write_bytes(content.tobytes())
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facepoints.data.faces import LabeledFaces
+from facepoints.data.dataset import LabeledFaces
 
 
 @pytest.fixture
@@ -44,7 +44,9 @@ def pretended(
         def answers(bench: Any, name: str) -> Any:
             # faces that are hard for one are not for another, but for a variant of it
             rng = np.random.default_rng(sum(map(ord, name.partition(",")[0])))
-            return bench.judged.points + np.float32(off.get(name, 3.0)) * rng.normal(size=bench.judged.points.shape)
+            return bench.evaluation.points + np.float32(off.get(name, 3.0)) * rng.normal(
+                size=bench.evaluation.points.shape
+            )
 
         def figures(bench: Any, name: str, *_: object) -> dict[str, Any]:
             one = {"rmse": off.get(name, 3.0), "interval": (1.0, 4.0), "median": 1.0}

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from facepoints.data.faces import LabeledFaces
+from facepoints.data.dataset import LabeledFaces
 from facepoints.data.split import split_groups
 from facepoints.errors import BadChoice
+from facepoints.training.builtin_recipes import BUILTIN_RECIPES, find
 from facepoints.training.fit import fit
 from facepoints.training.recipe import Recipe
-from facepoints.training.recipe_book import BOOK, find
 
 
 def bench(accuracy: ModuleType, data: LabeledFaces, out: Path, **more: Any) -> Any:
@@ -29,20 +29,20 @@ def test_all_recipes_get_the_same_rows_and_their_budget(
     accuracy: ModuleType, few_faces: LabeledFaces, tmp_path: Path
 ) -> None:
     one = bench(
-        accuracy, few_faces, tmp_path, suspects="audit.csv", epochs={"dense": 3, "flagship": 8, "cnn-leaky": 99}
+        accuracy, few_faces, tmp_path, label_issues="audit.csv", epochs={"dense": 3, "flagship": 8, "cnn-leaky": 99}
     )
-    for name in set(BOOK) - {"cnn-leaky"}:
+    for name in set(BUILTIN_RECIPES) - {"cnn-leaky"}:
         recipe = one.recipe(name)
         assert (recipe.split, recipe.validation_fraction, recipe.seed) == ("groups", accuracy.FRACTION, accuracy.SEED)
-        assert recipe.drop_suspects == "audit.csv"
-        assert recipe.epochs <= BOOK[name][0].epochs
+        assert recipe.drop_label_issues == "audit.csv"
+        assert recipe.epochs <= BUILTIN_RECIPES[name][0].epochs
     assert (one.recipe("dense").epochs, one.recipe("cnn-leaky").epochs) == (3, 99)
     assert one.recipe("cnn").epochs == accuracy.BUDGET["cnn"]
     assert one.recipe("cnn-masked").epochs == find("cnn-masked").epochs
     assert (one.recipe("flagship").epochs, one.recipe("flagship").squared_epochs) == (8, 2)
     assert Path(one.recipe("flagship").teacher) == tmp_path / "flagship-ensemble"
     assert one.recipe("cnn, wide", find("cnn").but(width=64)).epochs == accuracy.BUDGET["cnn"]  # a variant's, too
-    assert set(accuracy.BUDGET) <= set(BOOK)
+    assert set(accuracy.BUDGET) <= set(BUILTIN_RECIPES)
 
 
 def test_the_flagships_own_rows_are_the_ones_that_all_are_judged_on(accuracy: ModuleType) -> None:
@@ -54,8 +54,8 @@ def test_the_flagships_own_rows_are_the_ones_that_all_are_judged_on(accuracy: Mo
 def test_a_line_says_what_its_training_was(
     accuracy: ModuleType, few_faces: LabeledFaces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Recipe
 ) -> None:
-    small = tiny.but(name="flagship-ensemble", network="point-maps", folds=2, epochs=1, width=4)
-    monkeypatch.setitem(accuracy.BOOK, "flagship-ensemble", (small, None))
+    small = tiny.but(name="flagship-ensemble", network="heatmap", folds=2, epochs=1, width=4)
+    monkeypatch.setitem(accuracy.BUILTIN_RECIPES, "flagship-ensemble", (small, None))
     one = bench(accuracy, few_faces, tmp_path)
     for _ in range(2):  # the second time it is there
         one.train("flagship-ensemble")
@@ -63,7 +63,7 @@ def test_a_line_says_what_its_training_was(
     run = one.run("flagship-ensemble")
     answers = one.answers(run)
     line = one.figures("flagship-ensemble", run, answers)
-    error = (answers - one.judged.points)[one.judged.observed]
+    error = (answers - one.evaluation.points)[one.evaluation.observed]
     assert line["all"]["rmse"] == pytest.approx(float(np.sqrt(np.square(error).mean())), rel=1e-5)
     assert (line["epochs"], line["epochs_allowed"], line["epochs_of_recipe"]) == (1, 1, 1)
     assert line["seconds"] > 0
@@ -77,15 +77,15 @@ def test_a_line_says_what_its_training_was(
     assert np.array_equal(elsewhere.answers(elsewhere.run("flagship-ensemble")), answers)
     with pytest.raises(BadChoice, match="is no run of dense as it is trained here"):
         bench(accuracy, few_faces, tmp_path, trained={"dense": place["flagship-ensemble"]}).run("dense")
-    other = bench(accuracy, few_faces, tmp_path, suspects="audit.csv", trained=place)
-    with pytest.raises(BadChoice, match=r"drop_suspects is not 'audit\.csv' there"):
+    other = bench(accuracy, few_faces, tmp_path, label_issues="audit.csv", trained=place)
+    with pytest.raises(BadChoice, match=r"drop_label_issues is not 'audit\.csv' there"):
         other.run("flagship-ensemble")
 
 
 def test_a_run_that_has_seen_the_judged_rows_is_refused(
     accuracy: ModuleType, few_faces: LabeledFaces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Recipe
 ) -> None:
-    monkeypatch.setitem(accuracy.BOOK, "demo", (tiny.but(name="demo", epochs=1, expected_error=False), None))
+    monkeypatch.setitem(accuracy.BUILTIN_RECIPES, "demo", (tiny.but(name="demo", epochs=1, expected_error=False), None))
     one = bench(accuracy, few_faces, tmp_path)
     other = split_groups(few_faces, 0.3, 1)
     fit(one.recipe("demo"), few_faces, tmp_path / "demo", rows=other)
@@ -105,7 +105,9 @@ def test_no_table_before_all_are_trained(
     pretended({})
 
     def run(*words: str) -> str:
-        monkeypatch.setattr(sys, "argv", ["accuracy.py", "drawn", "--out", str(out), "--readme", str(readme), *words])
+        monkeypatch.setattr(
+            sys, "argv", ["accuracy.py", "synthetic", "--out", str(out), "--readme", str(readme), *words]
+        )
         accuracy.main()
         return capsys.readouterr().out
 
@@ -116,7 +118,7 @@ def test_no_table_before_all_are_trained(
     assert text.startswith("before\n")
     assert text.endswith("\nafter\n")
     assert "older table" not in text
-    assert all(f"| `{name}` |" in text for name in BOOK)
+    assert all(f"| `{name}` |" in text for name in BUILTIN_RECIPES)
     assert "chosen by its RMSE on these very rows" in text
 
 
@@ -141,7 +143,7 @@ def test_what_cannot_be_meant_is_one_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(accuracy, "load_training", lambda data: pytest.fail("read before the words were"))
-    monkeypatch.setattr(sys, "argv", ["accuracy.py", "drawn", *words])
+    monkeypatch.setattr(sys, "argv", ["accuracy.py", "synthetic", *words])
     with pytest.raises(SystemExit) as ended:
         accuracy.one_line(accuracy.main)
     assert ended.value.code == 2

@@ -12,23 +12,23 @@ import cv2
 import pytest
 from rich.console import Console
 
-from facepoints.data.faces import LabeledFaces
+from facepoints.data.dataset import LabeledFaces
 from facepoints.data.split import split_groups
 from facepoints.errors import BadChoice
-from facepoints.training.recipe_book import BOOK
+from facepoints.training.builtin_recipes import BUILTIN_RECIPES
 
 Pretend = Callable[[dict[str, float]], None]
 
 
 def run(approaches: ModuleType, out: Path, monkeypatch: pytest.MonkeyPatch, *words: str) -> Path:
     page = out.parent / "approaches.md"
-    monkeypatch.setattr(sys, "argv", ["approaches.py", "drawn", "--out", str(out), "--page", str(page), *words])
+    monkeypatch.setattr(sys, "argv", ["approaches.py", "synthetic", "--out", str(out), "--page", str(page), *words])
     approaches.main()
     return page
 
 
 def test_every_approach_is_told_of(approaches: ModuleType) -> None:
-    assert set(approaches.WHO) == set(BOOK)
+    assert set(approaches.WHO) == set(BUILTIN_RECIPES)
 
 
 def test_the_networks_of_a_pair_differ_in_one_thing(
@@ -75,10 +75,10 @@ def test_the_page_says_what_was_measured(
             "cnn, half as wide": 5.0,
         }
     )
-    page = run(approaches, tmp_path / "runs", monkeypatch, "--about", "These faces are drawn.", "--epochs", "cnn=9")
+    page = run(approaches, tmp_path / "runs", monkeypatch, "--about", "These faces are synthetic.", "--epochs", "cnn=9")
     text = page.read_text()
     lines = text.splitlines()
-    assert all(any(line.startswith(f"| `{name}` |") for line in lines) for name in BOOK)
+    assert all(any(line.startswith(f"| `{name}` |") for line in lines) for name in BUILTIN_RECIPES)
     assert all(any(line.startswith(f"| {name} |") for line in lines) for name in approaches.VARIANTS)
     table = [line.split("`")[1] for line in lines if line.startswith("| `")]
     assert table[0] == "flagship"  # the best first
@@ -95,7 +95,7 @@ def test_the_page_says_what_was_measured(
     for low, high in re.findall(r" px (?:lower|higher) \((\S+) to (\S+)\)", text):
         assert float(low) <= float(high)
     assert "`cnn` 9" in text
-    assert "These faces are drawn." in text
+    assert "These faces are synthetic." in text
     assert "(approaches.png)" in text
     assert "`dense` 12" in text  # the budget
     picture = cv2.imread(str(page.with_suffix(".png")))

@@ -16,7 +16,7 @@ def write(path, *corrections, **more):
     return path
 
 
-def said(row, mark, kind="foreign", keypoint="", **points):
+def said(row, mark, kind="mismatched", keypoint="", **points):
     return {"row": row, "kind": kind, "keypoint": keypoint, "mark": mark, "points": points}
 
 

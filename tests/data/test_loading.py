@@ -1,4 +1,4 @@
-"""DATA as a person names it: a folder, a file, or `drawn`."""
+"""DATA as a person names it: a folder, a file, or `synthetic`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from facepoints.data import loading
-from facepoints.data.drawn_faces import drawn_asked
-from facepoints.data.faces import LabeledFaces
-from facepoints.data.loading import DRAWN, load_asked, load_training
-from facepoints.data.written_files import write_asked, write_training
+from facepoints.data.dataset import LabeledFaces
+from facepoints.data.kaggle.writer import write_submission_faces, write_training
+from facepoints.data.loading import SYNTHETIC, load_submission_faces, load_training
+from facepoints.data.synthetic.faces import synthetic_submission
 from facepoints.errors import BadFile
 
 
@@ -20,7 +20,7 @@ from facepoints.errors import BadFile
 def folder(few_faces: LabeledFaces, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     write_training(few_faces, folder / "training.csv")
-    write_asked(drawn_asked(8)[0], folder)
+    write_submission_faces(synthetic_submission(8)[0], folder)
     return folder
 
 
@@ -32,25 +32,25 @@ def test_a_folder_gives_what_was_written(few_faces: LabeledFaces, folder: Path) 
 
 
 def test_a_folder_gives_the_questions(folder: Path) -> None:
-    read, drawn = load_asked(str(folder)), drawn_asked(8)[0]
-    for name in ("faces", "image_id", "source", "row_id", "asked_image", "asked_column"):
-        np.testing.assert_array_equal(getattr(read, name), getattr(drawn, name))
+    read, synthetic = load_submission_faces(str(folder)), synthetic_submission(8)[0]
+    for name in ("faces", "image_id", "source", "row_id", "requested_image", "requested_column"):
+        np.testing.assert_array_equal(getattr(read, name), getattr(synthetic, name))
 
 
 def test_the_word_drawn_stands_for_drawn_faces(few_faces: LabeledFaces, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = drawn_asked(3)
-    monkeypatch.setattr(loading, "drawn_training", lambda: few_faces)  # the two thousand take half a minute
-    monkeypatch.setattr(loading, "drawn_asked", lambda: asked)
-    assert load_training(DRAWN) is few_faces
-    assert load_asked(DRAWN) is asked[0]
+    asked = synthetic_submission(3)
+    monkeypatch.setattr(loading, "synthetic_training", lambda: few_faces)  # the two thousand take half a minute
+    monkeypatch.setattr(loading, "synthetic_submission", lambda: asked)
+    assert load_training(SYNTHETIC) is few_faces
+    assert load_submission_faces(SYNTHETIC) is asked[0]
 
 
 def test_a_folder_that_is_called_drawn_has_a_path(
     few_faces: LabeledFaces, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / DRAWN).symlink_to(folder)
+    (tmp_path / SYNTHETIC).symlink_to(folder)
     monkeypatch.chdir(tmp_path)
-    assert len(load_training(f"./{DRAWN}")) == len(few_faces)
+    assert len(load_training(f"./{SYNTHETIC}")) == len(few_faces)
 
 
 def test_each_broken_row_is_told_once(few_faces: LabeledFaces, folder: Path, tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_each_broken_row_is_told_once(few_faces: LabeledFaces, folder: Path, tmp
     assert sorted(set(range(len(few_faces))) - set(read.row.tolist())) == [4, 8]
 
 
-@pytest.mark.parametrize("load", [load_training, load_asked])
+@pytest.mark.parametrize("load", [load_training, load_submission_faces])
 def test_an_absent_folder_is_named(load: Callable[[str], object], tmp_path: Path) -> None:
     with pytest.raises(BadFile, match=r"nowhere: there is no such file or folder"):
         load(str(tmp_path / "nowhere"))

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from facepoints.data.faces import LabeledFaces
-from facepoints.data.split import ALIKE, Split, alike_pairs, embed, group_alike, split, split_groups, split_last
+from facepoints.data.dataset import LabeledFaces
+from facepoints.data.similarity import ALIKE, alike_pairs, embed, group_alike
+from facepoints.data.split import Split, split, split_groups, split_last
 from facepoints.errors import BadChoice
 from facepoints.keypoints import KeypointSet
 
@@ -56,9 +57,9 @@ CHANGES: dict[str, Callable[[Faces], Faces]] = {
 def data() -> LabeledFaces:
     """300 strangers, 100 of source A and 200 of B; then a twin of 20 of A, 5 for each change, some said to be B's."""
     faces = strangers(STRANGERS)
-    twins = [change(faces[i]) for j, change in enumerate(CHANGES.values()) for i in range(5 * j, 5 * j + 5)]
+    near_duplicates = [change(faces[i]) for j, change in enumerate(CHANGES.values()) for i in range(5 * j, 5 * j + 5)]
     source = np.repeat([0, 1, 0, 1], [100, 200, 10, 10])
-    return labeled(np.concatenate([faces, twins]), source)
+    return labeled(np.concatenate([faces, near_duplicates]), source)
 
 
 @pytest.mark.parametrize("how", ["groups", "last"])

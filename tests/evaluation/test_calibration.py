@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facepoints.data.faces import LabeledFaces
+from facepoints.data.dataset import LabeledFaces
 from facepoints.evaluation.calibration import calibration
 
 Made = tuple[Any, Any, Any]
@@ -24,8 +24,8 @@ def made(data: LabeledFaces) -> Made:
 def test_right_expectations_are_well_judged(data: LabeledFaces, made: Made) -> None:
     found = calibration(data, *made)
     assert found is not None
-    assert sum(tenth.points for tenth in found.tenths) == data.observed.sum()
-    expected = [tenth.expected for tenth in found.tenths]
+    assert sum(tenth.points for tenth in found.deciles) == data.observed.sum()
+    expected = [tenth.expected for tenth in found.deciles]
     assert expected == sorted(expected)
     assert found.well_judged >= 6  # a tenth holds a hundred points: its RMSE scatters by 7 %
     assert found.worst_ratio == pytest.approx(1, abs=0.35)
@@ -39,7 +39,7 @@ def test_too_sure_and_too_doubtful_are_told_by_how_much(data: LabeledFaces, made
     found = calibration(data, predicted, expected * factor, groups)
     assert found is not None
     assert found.well_judged == 0
-    assert np.mean([tenth.ratio for tenth in found.tenths]) == pytest.approx(1 / factor, rel=0.1)
+    assert np.mean([tenth.ratio for tenth in found.deciles]) == pytest.approx(1 / factor, rel=0.1)
 
 
 def test_a_model_that_always_says_the_same_is_not_undone(data: LabeledFaces, made: Made) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facepoints.data.faces import LabeledFaces
+from facepoints.data.dataset import LabeledFaces
 from facepoints.errors import BadFile, FacepointsError
 from facepoints.evaluation.points_file import read_points_file
-from facepoints.evaluation.predictor import answers_on
+from facepoints.evaluation.predictor import predictions_on
 
 
 def written(path: Path, data: LabeledFaces, *, rows: bool = True, errors: bool = False) -> Path:
@@ -30,7 +30,7 @@ def test_a_table_answers_the_rows_it_names(data: LabeledFaces, tmp_path: Path, e
     shuffled = data.take(np.random.default_rng(0).permutation(len(data)))
     read = read_points_file(written(tmp_path / "t.csv", shuffled, errors=errors), data)
     some = data.take(np.array([7, 3, 50]))
-    answers = answers_on(some, read)
+    answers = predictions_on(some, read)
     np.testing.assert_allclose(answers.points, some.points + 1, rtol=1e-6)
     assert (answers.expected_error is not None) == errors
     if answers.expected_error is not None:
@@ -39,7 +39,7 @@ def test_a_table_answers_the_rows_it_names(data: LabeledFaces, tmp_path: Path, e
 
 def test_without_row_numbers_line_after_line_is_row_after_row(few_faces: LabeledFaces, tmp_path: Path) -> None:
     read = read_points_file(written(tmp_path / "t.csv", few_faces, rows=False), few_faces)
-    np.testing.assert_allclose(answers_on(few_faces, read).points, few_faces.points + 1, rtol=1e-6)
+    np.testing.assert_allclose(predictions_on(few_faces, read).points, few_faces.points + 1, rtol=1e-6)
 
 
 def test_absent_faces_and_silence_on_labeled_points_are_refused(data: LabeledFaces, tmp_path: Path) -> None:

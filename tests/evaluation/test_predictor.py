@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facepoints.data.faces import LabeledFaces
-from facepoints.deployment.detector import load
-from facepoints.deployment.export import export_run
-from facepoints.evaluation.judge import judge
+from facepoints.data.dataset import LabeledFaces
+from facepoints.evaluation.evaluate import evaluate
 from facepoints.evaluation.predictor import DetectorModel
 from facepoints.evaluation.trained_run import open_run
+from facepoints.exporting.onnx_file import export_run
+from facepoints.inference.detector import load
 
 
 @pytest.fixture(scope="module")
@@ -25,21 +25,21 @@ def model_file(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Dete
 def test_a_model_file_knows_the_rows_of_its_training(
     model_file: DetectorModel, tiny_run: Path, few_faces: LabeledFaces
 ) -> None:
-    fair = model_file.fair_rows(few_faces)
+    fair = model_file.held_out_rows(few_faces)
     assert fair.kind == "validation"
-    np.testing.assert_array_equal(fair.chosen, open_run(tiny_run).fair_rows(few_faces).chosen)
+    np.testing.assert_array_equal(fair.chosen, open_run(tiny_run).held_out_rows(few_faces).chosen)
     assert fair.why.startswith(f"{fair.chosen.sum()} validation rows; {(~fair.chosen).sum()} rows left out")
 
 
 def test_on_other_data_every_row_is_taken(model_file: DetectorModel, few_faces: LabeledFaces) -> None:
-    fair = model_file.fair_rows(few_faces.take(np.arange(10)))
+    fair = model_file.held_out_rows(few_faces.take(np.arange(10)))
     assert (fair.kind, int(fair.chosen.sum())) == ("all", 10)
 
 
 def test_a_run_and_its_file_score_alike(
     model_file: DetectorModel, tiny_run: Path, few_faces: LabeledFaces, tmp_path: Path
 ) -> None:
-    run, file = (judge(model, few_faces, tmp_path / str(i)) for i, model in enumerate((tiny_run, model_file)))
+    run, file = (evaluate(model, few_faces, tmp_path / str(i)) for i, model in enumerate((tiny_run, model_file)))
     assert run.overall is not None
     assert file.overall is not None
     assert file.overall.rmse == pytest.approx(run.overall.rmse, abs=1e-3)

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from facepoints.data.drawn_faces import drawn_asked
-from facepoints.data.faces import LabeledFaces
+from facepoints.data.dataset import LabeledFaces
+from facepoints.data.synthetic.faces import synthetic_submission
 from facepoints.errors import BadChoice
-from facepoints.evaluation.predictor import Answers, FairRows, ModelFacts, unknown_training
+from facepoints.evaluation.predictor import HeldOutRows, ModelFacts, Predictions, unknown_training
 from facepoints.evaluation.stacking import learn_weights, least_error_shares
-from facepoints.evaluation.submission import Answerer, submit
+from facepoints.evaluation.submission import SubmissionModel, submit
 from facepoints.keypoints import KeypointSet
 
 RUN = ModelFacts("run")
@@ -27,18 +27,18 @@ class Wrong:
     keypoints: KeypointSet
     noise: tuple[float, float]
     unseen: NDArray[np.bool_] | None = None
-    story: None = None
+    summary: None = None
     facts: ModelFacts = RUN
 
-    def fair_rows(self, data: LabeledFaces) -> FairRows:
+    def held_out_rows(self, data: LabeledFaces) -> HeldOutRows:
         if self.unseen is None:
             return unknown_training(data)
-        return FairRows(self.unseen[data.row], "validation", "")
+        return HeldOutRows(self.unseen[data.row], "validation", "")
 
-    def answer(self, data: LabeledFaces, *, flip: bool = False) -> Answers:
+    def answer(self, data: LabeledFaces, *, flip: bool = False) -> Predictions:
         rng = np.random.default_rng([ord(c) for c in self.name])
         noise = rng.normal(size=data.points.shape) * np.array(self.noise)[data.source][:, None, None]
-        return Answers((data.points + noise).astype(np.float32), None)
+        return Predictions((data.points + noise).astype(np.float32), None)
 
     def milliseconds(self, data: LabeledFaces) -> None:
         return None
@@ -83,12 +83,14 @@ def test_only_rows_that_nobody_was_trained_on_count(many: LabeledFaces) -> None:
 
 
 def test_a_submission_weighs_by_the_source_of_each_image(tmp_path) -> None:
-    asked = drawn_asked(12)[0]
+    asked = synthetic_submission(12)[0]
     one = np.ones((1, len(asked.keypoints), 2), np.float32)
     models = [
-        Answerer(str(value), asked.keypoints, lambda faces, source, value=value: value * one.repeat(len(faces), axis=0))
+        SubmissionModel(
+            str(value), asked.keypoints, lambda faces, source, value=value: value * one.repeat(len(faces), axis=0)
+        )
         for value in (10.0, 30.0)
     ]
     values = submit(models, asked, tmp_path / "s.csv", np.array([[1.0, 0.0], [0.25, 0.75]]))
-    expected = np.where(asked.source[asked.asked_image] == 0, 10.0, 25.0)
+    expected = np.where(asked.source[asked.requested_image] == 0, 10.0, 25.0)
     np.testing.assert_allclose(values, expected)

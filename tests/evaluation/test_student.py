@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facepoints.evaluation.student import cumulative, quantile, welch
+from facepoints.evaluation.significance import cumulative, quantile, welch
 
 
 @pytest.mark.parametrize(("freedom", "expected"), [(1, 12.706), (2, 4.303), (4, 2.776), (10, 2.228), (30, 2.042)])
@@ -20,22 +20,22 @@ def test_equal_spreads_give_student_s_own_test() -> None:
     error = np.sqrt(2 / 3)
     assert found.value == 1
     assert found.high - found.value == pytest.approx(2.776 * error, rel=1e-3)
-    assert found.luck == pytest.approx(2 * (1 - cumulative(1 / error, 4)))
+    assert found.p_value == pytest.approx(2 * (1 - cumulative(1 / error, 4)))
 
 
 def test_one_less_the_other_is_the_other_way_round() -> None:
     a, b = [1.5, 1.7, 1.6, 1.9], [1.0, 1.4]
     one, other = welch(a, b), welch(b, a)
     assert (one.value, one.low, one.high) == pytest.approx((-other.value, -other.high, -other.low))
-    assert one.luck == pytest.approx(other.luck)
+    assert one.p_value == pytest.approx(other.p_value)
 
 
 def test_figures_that_never_vary_leave_no_doubt() -> None:
-    assert welch([1.0, 1.0], [1.0, 1.0]).luck == 1
-    assert welch([2.0, 2.0], [1.0, 1.0]).luck == 0
+    assert welch([1.0, 1.0], [1.0, 1.0]).p_value == 1
+    assert welch([2.0, 2.0], [1.0, 1.0]).p_value == 0
 
 
 def test_luck_comes_as_often_as_it_says() -> None:
     rng = np.random.default_rng(0)
-    lucks = [welch(*rng.normal(0, 1, (2, 3))).luck for _ in range(400)]
+    lucks = [welch(*rng.normal(0, 1, (2, 3))).p_value for _ in range(400)]
     assert 0.005 < np.mean(np.array(lucks) < 0.05) < 0.09

@@ -10,13 +10,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from facepoints.data.competition import read_sample_submission
-from facepoints.data.drawn_faces import drawn_asked
-from facepoints.data.faces import AskedFaces
+from facepoints.data.dataset import SubmissionFaces
+from facepoints.data.kaggle.competition import read_sample_submission
+from facepoints.data.synthetic.faces import synthetic_submission
 from facepoints.errors import BadFile, BadRun, FacepointsError
-from facepoints.evaluation.run_answers import answers_of_run
-from facepoints.evaluation.submission import Answerer
+from facepoints.evaluation.submission import SubmissionModel
 from facepoints.evaluation.submission import submit as submit_all
+from facepoints.evaluation.trained_run import run_predictor
 from facepoints.keypoints import FACE_SIZE, FIFTEEN, FOUR, KeypointSet
 from facepoints.models.checkpoint import load_model, save_model
 from facepoints.models.model import Model
@@ -24,8 +24,8 @@ from facepoints.models.networks import Size
 
 
 @pytest.fixture(scope="module")
-def asked() -> AskedFaces:
-    return drawn_asked(12)[0]
+def asked() -> SubmissionFaces:
+    return synthetic_submission(12)[0]
 
 
 def a_run(folder: Path, keypoints: KeypointSet = FIFTEEN, all_keypoints: KeypointSet = FIFTEEN) -> Path:
@@ -33,8 +33,8 @@ def a_run(folder: Path, keypoints: KeypointSet = FIFTEEN, all_keypoints: Keypoin
     torch.manual_seed(0)
     model = Model("plain", keypoints, Size(width=2, dense_units=8), {})
     n = len(all_keypoints)
-    typical = np.arange(n, dtype=np.float32)[None, :, None] * np.float32(3) + np.zeros((2, n, 2), np.float32)
-    model.learn_typical(typical, np.ones((2, n), bool), np.array([0, 1]), all_keypoints)
+    mean_shape = np.arange(n, dtype=np.float32)[None, :, None] * np.float32(3) + np.zeros((2, n, 2), np.float32)
+    model.fit_mean_shape(mean_shape, np.ones((2, n), bool), np.array([0, 1]), all_keypoints)
     save_model(folder / "model.safetensors", model)
     return folder
 
@@ -49,13 +49,13 @@ def with_bias(run: Path, value: float) -> Path:
     return run
 
 
-def submit(run: Path, asked: AskedFaces, out: Path, *, flip: bool = True) -> NDArray[np.float64]:
-    return submit_all([answers_of_run(run, flip=flip)], asked, out)
+def submit(run: Path, asked: SubmissionFaces, out: Path, *, flip: bool = True) -> NDArray[np.float64]:
+    return submit_all([run_predictor(run, flip=flip)], asked, out)
 
 
 @pytest.mark.parametrize("flip", [False, True])
 def test_every_row_is_answered_in_the_table_s_order(
-    tiny_run: Path, asked: AskedFaces, tmp_path: Path, flip: bool
+    tiny_run: Path, asked: SubmissionFaces, tmp_path: Path, flip: bool
 ) -> None:
     out = tmp_path / "deep" / "submission.csv"
     values = submit(tiny_run, asked, out, flip=flip)
@@ -63,34 +63,34 @@ def test_every_row_is_answered_in_the_table_s_order(
     np.testing.assert_array_equal(rows, asked.row_id)
     np.testing.assert_array_equal(written, values)
     points = load_model(tiny_run / "model.safetensors")[0].predict(asked.faces, asked.source, flip=flip)
-    for answer, image, column in zip(values, asked.asked_image, asked.asked_column, strict=True):
+    for answer, image, column in zip(values, asked.requested_image, asked.requested_column, strict=True):
         assert answer == np.clip(points[image, column // 2, column % 2], 0, FACE_SIZE)
     assert out.read_text().splitlines()[0] == "RowId,Location"
 
 
 def test_a_shuffled_table_gets_the_same_answers_in_its_own_order(
-    tiny_run: Path, asked: AskedFaces, tmp_path: Path
+    tiny_run: Path, asked: SubmissionFaces, tmp_path: Path
 ) -> None:
     values = submit(tiny_run, asked, tmp_path / "a.csv")
     order = np.random.default_rng(0).permutation(len(asked.row_id))[:100]
     shuffled = replace(
         asked,
         row_id=asked.row_id[order],
-        asked_image=asked.asked_image[order],
-        asked_column=asked.asked_column[order],
+        requested_image=asked.requested_image[order],
+        requested_column=asked.requested_column[order],
     )
     np.testing.assert_array_equal(submit(tiny_run, shuffled, tmp_path / "b.csv"), values[order])
     np.testing.assert_array_equal(read_sample_submission(tmp_path / "b.csv")[0], asked.row_id[order])
 
 
-def test_each_image_is_answered_as_its_source_labels(tiny_run: Path, asked: AskedFaces, tmp_path: Path) -> None:
+def test_each_image_is_answered_as_its_source_labels(tiny_run: Path, asked: SubmissionFaces, tmp_path: Path) -> None:
     values = submit(tiny_run, asked, tmp_path / "a.csv")
     others = submit(tiny_run, replace(asked, source=1 - asked.source), tmp_path / "b.csv")
     assert (values != others).mean() > 0.9
 
 
 @pytest.mark.parametrize(("number", "edge"), [(1e4, FACE_SIZE), (-1e4, 0)])
-def test_values_are_clipped_to_the_image(asked: AskedFaces, tmp_path: Path, number: float, edge: float) -> None:
+def test_values_are_clipped_to_the_image(asked: SubmissionFaces, tmp_path: Path, number: float, edge: float) -> None:
     values = submit(with_bias(a_run(tmp_path), number), asked, tmp_path / "submission.csv", flip=False)
     assert (values == edge).all()
 
@@ -98,11 +98,11 @@ def test_values_are_clipped_to_the_image(asked: AskedFaces, tmp_path: Path, numb
 @pytest.mark.parametrize("flip", [False, True])
 @pytest.mark.parametrize("names", [FOUR, ("nose_tip",), ("left_eye_center", "nose_tip")])
 def test_points_that_were_never_learned_get_their_typical_place(
-    names: tuple[str, ...], flip: bool, asked: AskedFaces, tmp_path: Path
+    names: tuple[str, ...], flip: bool, asked: SubmissionFaces, tmp_path: Path
 ) -> None:
     run = a_run(tmp_path, FIFTEEN.only(names))
     values = submit(run, asked, tmp_path / "submission.csv", flip=flip)
-    point = asked.asked_column // 2
+    point = asked.requested_column // 2
     learned = np.isin(point, [FIFTEEN.index(name) for name in names])
     np.testing.assert_array_equal(values[~learned], 3 * point[~learned])
     assert len(values) == len(asked.row_id)
@@ -110,41 +110,41 @@ def test_points_that_were_never_learned_get_their_typical_place(
     mirrored = flip and not FIFTEEN.only(names).lone_sides()
     points = load_model(run / "model.safetensors")[0].predict_all(asked.faces, asked.source, flip=mirrored)
     flat = points.reshape(len(points), -1)
-    np.testing.assert_array_equal(values[learned], flat[asked.asked_image, asked.asked_column][learned])
+    np.testing.assert_array_equal(values[learned], flat[asked.requested_image, asked.requested_column][learned])
 
 
-def test_keypoints_are_found_by_name(asked: AskedFaces, tmp_path: Path) -> None:
+def test_keypoints_are_found_by_name(asked: SubmissionFaces, tmp_path: Path) -> None:
     reordered = KeypointSet(tuple(reversed(FIFTEEN.names)))
     run = a_run(tmp_path, reordered, reordered)
     values = submit(run, asked, tmp_path / "submission.csv", flip=False)
     points = load_model(run / "model.safetensors")[0].predict(asked.faces, asked.source)[:, ::-1]
     flat = points.reshape(len(points), -1)
-    np.testing.assert_array_equal(values, np.clip(flat[asked.asked_image, asked.asked_column], 0, FACE_SIZE))
+    np.testing.assert_array_equal(values, np.clip(flat[asked.requested_image, asked.requested_column], 0, FACE_SIZE))
 
 
-def test_nothing_is_written_of_a_model_that_gives_no_numbers(asked: AskedFaces, tmp_path: Path) -> None:
+def test_nothing_is_written_of_a_model_that_gives_no_numbers(asked: SubmissionFaces, tmp_path: Path) -> None:
     run = with_bias(a_run(tmp_path / "run"), float("nan"))
     with pytest.raises(BadFile, match="not finite"):
         submit(run, asked, tmp_path / "submission.csv")
     assert not (tmp_path / "submission.csv").exists()
 
 
-def test_points_that_nobody_knows_are_named(asked: AskedFaces, tmp_path: Path) -> None:
+def test_points_that_nobody_knows_are_named(asked: SubmissionFaces, tmp_path: Path) -> None:
     few = FIFTEEN.only(FOUR)
     with pytest.raises(BadRun, match=r"was trained on data without left_eye_inner_corner, .*look-up table asks for"):
         submit(a_run(tmp_path / "run", few, few), asked, tmp_path / "submission.csv")
     assert not (tmp_path / "submission.csv").exists()
 
 
-def test_a_run_without_a_model_is_said(asked: AskedFaces, tmp_path: Path) -> None:
+def test_a_run_without_a_model_is_said(asked: SubmissionFaces, tmp_path: Path) -> None:
     with pytest.raises(FacepointsError, match=r"model\.safetensors: no such file"):
         submit(tmp_path, asked, tmp_path / "submission.csv")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_several_answer_with_their_mean(asked: AskedFaces, tmp_path: Path) -> None:
-    def constant(value: float, keypoints: KeypointSet) -> Answerer:
-        return Answerer(
+def test_several_answer_with_their_mean(asked: SubmissionFaces, tmp_path: Path) -> None:
+    def constant(value: float, keypoints: KeypointSet) -> SubmissionModel:
+        return SubmissionModel(
             str(value), keypoints, lambda faces, source: np.full((len(faces), len(keypoints), 2), value, np.float32)
         )
 

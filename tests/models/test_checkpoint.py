@@ -19,20 +19,20 @@ from facepoints.keypoints import FIFTEEN, FOUR
 from facepoints.models.checkpoint import FORMAT, load_model, load_tree, save_model, save_tree
 from facepoints.models.model import Model
 from facepoints.models.networks import NETWORKS, Size
+from facepoints.training.builtin_recipes import find
 from facepoints.training.recipe import from_table
-from facepoints.training.recipe_book import find
 
 SMALL = Size(width=4, dense_units=16, dropout=0.5)
 
 
-def a_model(network: str = "point-maps") -> Model:
+def a_model(network: str = "heatmap") -> Model:
     """A model with something in every part: offsets, typical places, a deaf head, running statistics."""
     torch.manual_seed(0)
     model = Model(network, FIFTEEN.only(FOUR), SMALL, find("cnn-masked").as_table())
     rng = np.random.default_rng(0)
     source, observed = np.arange(12) % 2, rng.random((12, 15)) < 0.5
     observed[source == 1, FIFTEEN.index("nose_tip")] = False
-    model.learn_typical(rng.uniform(0, 96, (12, 15, 2)).astype(np.float32), observed, source, FIFTEEN)
+    model.fit_mean_shape(rng.uniform(0, 96, (12, 15, 2)).astype(np.float32), observed, source, FIFTEEN)
     with torch.no_grad():
         model.label_offset.normal_()
         for parameter in model.network.parameters():
@@ -107,8 +107,8 @@ def same(a: Any, b: Any) -> bool:
 def a_leaf(rng: random.Random) -> Any:
     numbers = torch.arange(rng.randrange(7))
     leaves = [None, True, False, 0, -(2**63), 1.5, 1e-300, float("inf"), "", 'wörd/ \n"[x]', numbers]
-    kinds = [torch.float32, torch.float64, torch.bfloat16, torch.int64, torch.uint8, torch.bool]
-    leaves += [numbers.to(kind) for kind in kinds] + [torch.tensor(3.25), torch.rand(3, 4).T]
+    ensemble_networks = [torch.float32, torch.float64, torch.bfloat16, torch.int64, torch.uint8, torch.bool]
+    leaves += [numbers.to(kind) for kind in ensemble_networks] + [torch.tensor(3.25), torch.rand(3, 4).T]
     return rng.choice(leaves)
 
 
@@ -183,7 +183,7 @@ def with_weights(whole: Path, path: Path, change: Callable[[dict[str, Any]], obj
     save_tree(path, tree)
 
 
-def foreign(path: Path, metadata: dict[str, str] | None) -> None:
+def mismatched(path: Path, metadata: dict[str, str] | None) -> None:
     save_file({"weight": torch.zeros(3)}, path, metadata=metadata)
 
 
@@ -199,15 +199,15 @@ BROKEN: dict[str, Callable[[Path, Path], object]] = {
     "cut in its header": lambda whole, path: path.write_bytes(whole.read_bytes()[:200]),
     "cut in its numbers": lambda whole, path: path.write_bytes(whole.read_bytes()[:-100]),
     "longer": lambda whole, path: path.write_bytes(whole.read_bytes() + b"\0" * 8),
-    "no words": lambda whole, path: foreign(path, None),
-    "others' words": lambda whole, path: foreign(path, {"format": "pt"}),
-    "words that are no JSON": lambda whole, path: foreign(path, tree_words("{")),
-    "words of another kind": lambda whole, path: foreign(path, tree_words("[1, 2]")),
-    "a kind without items": lambda whole, path: foreign(path, tree_words('{"kind": "dict"}')),
-    "items of another kind": lambda whole, path: foreign(path, tree_words('{"kind": "dict", "items": 5}')),
-    "a dict as a key": lambda whole, path: foreign(path, tree_words('{"kind": "dict", "items": [[{}, 1]]}')),
-    "a tensor that is not there": lambda whole, path: foreign(path, tree_words('{"kind": "tensor", "items": "x"}')),
-    "a tensor without a name": lambda whole, path: foreign(path, tree_words('{"kind": "tensor", "items": [1]}')),
+    "no words": lambda whole, path: mismatched(path, None),
+    "others' words": lambda whole, path: mismatched(path, {"format": "pt"}),
+    "words that are no JSON": lambda whole, path: mismatched(path, tree_words("{")),
+    "words of another kind": lambda whole, path: mismatched(path, tree_words("[1, 2]")),
+    "a kind without items": lambda whole, path: mismatched(path, tree_words('{"kind": "dict"}')),
+    "items of another kind": lambda whole, path: mismatched(path, tree_words('{"kind": "dict", "items": 5}')),
+    "a dict as a key": lambda whole, path: mismatched(path, tree_words('{"kind": "dict", "items": [[{}, 1]]}')),
+    "a tensor that is not there": lambda whole, path: mismatched(path, tree_words('{"kind": "tensor", "items": "x"}')),
+    "a tensor without a name": lambda whole, path: mismatched(path, tree_words('{"kind": "tensor", "items": [1]}')),
     "a tree without a model": lambda whole, path: save_tree(path, {"epoch": 3}),
     "a newer format": lambda whole, path: with_words(whole, path, format=FORMAT + 1),
     "no format": lambda whole, path: with_words(whole, path, format="one"),
@@ -225,7 +225,7 @@ BROKEN: dict[str, Callable[[Path, Path], object]] = {
     "keypoints without typical places": lambda whole, path: with_words(whole, path, all_keypoints=list(FOUR)),
     "a weight less": lambda whole, path: with_weights(whole, path, lambda weights: weights.popitem()),
     "a weight more": lambda whole, path: with_weights(whole, path, lambda weights: weights.update(x=torch.zeros(1))),
-    "no typical places": lambda whole, path: with_weights(whole, path, lambda weights: weights.update(typical=None)),
+    "no typical places": lambda whole, path: with_weights(whole, path, lambda weights: weights.update(mean_shape=None)),
 }
 
 

@@ -12,15 +12,15 @@ from torch import Tensor
 
 from facepoints.errors import BadChoice
 from facepoints.keypoints import FACE_SIZE, FIFTEEN, FOUR, KeypointSet
-from facepoints.models.expected_error import KNEE, LARGEST, LEAST
 from facepoints.models.model import Model
 from facepoints.models.networks import NETWORKS, Size
+from facepoints.models.uncertainty import KNEE, LARGEST, LEAST
 
 SMALL = Size(width=4, dense_units=16, dropout=0.5)
 OFFSET = torch.tensor([[0.5, -0.25], [-2.0, 3.0]]).unsqueeze(1) + torch.linspace(0, 1, 15).view(1, 15, 1)
 
 
-def a_model(network: str = "point-maps", keypoints: KeypointSet = FIFTEEN, *, expected_error: bool = False) -> Model:
+def a_model(network: str = "heatmap", keypoints: KeypointSet = FIFTEEN, *, expected_error: bool = False) -> Model:
     torch.manual_seed(0)
     model = Model(network, keypoints, SMALL, {"expected_error": expected_error})
     with torch.no_grad():
@@ -156,13 +156,13 @@ WHO = np.array([0, 0, 1, 1])
 @pytest.fixture
 def taught() -> Model:
     model = a_model(keypoints=NAMES.only(("left_eye_center", "right_eye_center", "mouth_center_bottom_lip")))
-    model.learn_typical(np.where(SEEN[..., None], POINTS, np.float32(np.nan)), SEEN, WHO, NAMES)
+    model.fit_mean_shape(np.where(SEEN[..., None], POINTS, np.float32(np.nan)), SEEN, WHO, NAMES)
     return model
 
 
 def test_a_typical_place_is_the_source_s_mean_or_the_other_s_or_the_middle(taught: Model) -> None:
     np.testing.assert_allclose(
-        taught.typical,
+        taught.mean_shape,
         [
             [[20, 30], [11, 21], [22, 32], [63, 73], [47.5, 47.5]],
             [[50, 60], [61, 71], [22, 32], [63, 73], [47.5, 47.5]],
@@ -185,7 +185,7 @@ def test_predict_all_answers_for_every_point(
     everything = taught.predict_all(faces, source)
     assert everything.shape == (11, 5, 2)
     np.testing.assert_array_equal(everything[:, [0, 1, 3]], taught.predict(faces, source))
-    np.testing.assert_array_equal(everything[:, [2, 4]], taught.typical.numpy()[source][:, [2, 4]])
+    np.testing.assert_array_equal(everything[:, [2, 4]], taught.mean_shape.numpy()[source][:, [2, 4]])
     again = taught.predict_all(faces, source, flip=True)
     np.testing.assert_array_equal(again[:, [0, 1, 3]], taught.predict(faces, source, flip=True))
     assert taught.predict_all(faces[:0], source[:0]).shape == (0, 5, 2)

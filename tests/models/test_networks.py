@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from facepoints.errors import BadChoice
 from facepoints.keypoints import FACE_SIZE
+from facepoints.models.heatmaps import HeatmapNetwork
 from facepoints.models.networks import NETWORKS, Regression, Same, Size, build
-from facepoints.models.point_maps import PointMaps
 
 SMALL = Size(width=4, kernel=3, dense_units=16, dropout=0.5)
 
@@ -49,7 +49,7 @@ def test_leaky_has_exactly_the_published_parameters() -> None:
 
 
 def test_point_maps_is_compact() -> None:
-    assert sum(p.numel() for p in build("point-maps", 15, Size(width=32)).parameters()) < 2_000_000
+    assert sum(p.numel() for p in build("heatmap", 15, Size(width=32)).parameters()) < 2_000_000
 
 
 @pytest.mark.parametrize("kernel", [1, 2, 3, 4, 5])
@@ -87,7 +87,7 @@ def test_one_image_and_a_batch_agree(name: str, images: Tensor) -> None:
 def test_only_maps_tell_the_sources_apart(name: str, images: Tensor) -> None:
     network = trained_a_bit(name, 15)
     a, b = (network(images, torch.full((5,), source)) for source in (0, 1))
-    assert torch.equal(a, b) == (not isinstance(network, PointMaps))
+    assert torch.equal(a, b) == (not isinstance(network, HeatmapNetwork))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -100,22 +100,22 @@ def test_every_parameter_learns(name: str, images: Tensor) -> None:
 
 def test_fresh_point_maps_answer_within_the_face(images: Tensor) -> None:
     torch.manual_seed(0)
-    points = build("point-maps", 15, SMALL).eval()(images, torch.zeros(5, dtype=torch.long))
+    points = build("heatmap", 15, SMALL).eval()(images, torch.zeros(5, dtype=torch.long))
     assert points.min() >= 1.5  # the centres of the outermost of 24 cells
     assert points.max() <= FACE_SIZE - 1 - 1.5
 
 
 def test_maps_are_read_at_the_middle_of_their_cells() -> None:
-    network = build("point-maps", 1, SMALL)
-    assert isinstance(network, PointMaps)
+    network = build("heatmap", 1, SMALL)
+    assert isinstance(network, HeatmapNetwork)
     assert network.line[0] == 1.5  # of pixels 0, 1, 2 and 3
     assert network.line[20] == 81.5
 
 
-@pytest.mark.parametrize("name", ["point-maps", "broad-maps"])
+@pytest.mark.parametrize("name", ["heatmap", "heatmap-wide"])
 def test_what_is_seen_is_what_is_said(name: str, images: Tensor) -> None:
     network = trained_a_bit(name, 4)
-    assert isinstance(network, PointMaps)
+    assert isinstance(network, HeatmapNetwork)
     seen, source = network.look(images), torch.tensor([0, 1, 0, 1, 1])
     said = seen.points.view(5, 2, 4, 2)[torch.arange(5), source]
     torch.testing.assert_close(network(images, source), said)
@@ -140,8 +140,8 @@ def test_mixed_precision_does_not_round_the_answers(name: str, images: Tensor) -
 
 
 def test_a_deaf_head_answers_with_the_other_source_s(images: Tensor) -> None:
-    network = trained_a_bit("point-maps", 4)
-    assert isinstance(network, PointMaps)
+    network = trained_a_bit("heatmap", 4)
+    assert isinstance(network, HeatmapNetwork)
     a, b = (network(images, torch.full((5,), source)) for source in (0, 1))
     # A never labeled point 0, B never points 1 and 2, nobody point 3
     network.hear(torch.tensor([[False, True, True, False], [True, False, False, False]]))

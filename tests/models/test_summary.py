@@ -37,7 +37,7 @@ def test_the_table_of_the_leaky_network() -> None:
 
 @pytest.mark.parametrize("training", [True, False])
 def test_looking_changes_nothing(training: bool) -> None:
-    network = build("point-maps", 4, SMALL).train(training)
+    network = build("heatmap", 4, SMALL).train(training)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     assert layers(network) == layers(network)
     assert network.training == training

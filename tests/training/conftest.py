@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from facepoints.data.faces import LabeledFaces
+from facepoints.data.dataset import LabeledFaces
 from facepoints.data.split import Split
 from facepoints.models.checkpoint import load_tree
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from facepoints.data.faces import LabeledFaces
+from facepoints.data.dataset import LabeledFaces
 from facepoints.keypoints import FACE_SIZE, FIFTEEN, KeypointSet
 from facepoints.training.augmentation import (
     Batch,
@@ -166,7 +166,7 @@ def test_exactly_the_points_that_leave_the_image_become_unobserved(noisy: Batch,
 
 
 def test_points_just_outside_are_learned_where_the_recipe_says_so(noisy: Batch) -> None:
-    recipe = PLAIN.but(loose=1.0, shift=10.0)
+    recipe = PLAIN.but(crop_jitter=1.0, shift=10.0)
     within, beyond = (augment(noisy, recipe.but(beyond=b), FIFTEEN, generator(3)) for b in (0.0, 8.0))
     assert torch.equal(within.points, beyond.points)
     assert torch.equal(within.images, beyond.images)

@@ -17,21 +17,21 @@ import pytest
 import torch
 from lightning.pytorch import Callback
 
-from facepoints.data.drawn_faces import SOURCE_B_OFFSET
-from facepoints.data.faces import LabeledFaces
-from facepoints.data.fingerprint import fingerprint
-from facepoints.data.missing import STRATEGIES
+from facepoints.data.dataset import LabeledFaces, fingerprint
+from facepoints.data.imputation import STRATEGIES
+from facepoints.data.label_errors import LabelIssue, write_label_issues
 from facepoints.data.split import Split
-from facepoints.data.suspects import Suspect, write_suspects
+from facepoints.data.synthetic.faces import SOURCE_B_OFFSET
 from facepoints.errors import AlreadyTrained, BadChoice, BadRun
 from facepoints.keypoints import FIFTEEN, FOUR, KeypointSet
+from facepoints.metrics import score
 from facepoints.models.checkpoint import load_model, load_tree
 from facepoints.models.networks import NETWORKS
-from facepoints.scoring import score
-from facepoints.training import fitting, run_folder
+from facepoints.training import lightning_module as fitting
+from facepoints.training import run_folder
 from facepoints.training.augmentation import Batch, augment
 from facepoints.training.fit import fit
-from facepoints.training.fitting import Batches
+from facepoints.training.lightning_module import Batches
 from facepoints.training.recipe import Recipe, read_toml
 from facepoints.training.trainer import Machine
 
@@ -98,7 +98,7 @@ def test_the_history_has_a_line_per_epoch_in_both_files(tiny_run: Path, tiny: Re
     assert [{name: float(value) for name, value in line.items()} for line in lines] == epochs
     assert [epoch["epoch"] for epoch in epochs] == list(range(1, tiny.epochs + 1))
     for part in ("training", "validation"):
-        for number in ("loss", "rmse", "mae", "hit_rate"):
+        for number in ("loss", "rmse", "mae", "pck"):
             assert all(np.isfinite(epoch[f"{part}_{number}"]) for epoch in epochs)
 
 
@@ -196,7 +196,7 @@ def test_force_loses_nothing_to_a_training_that_cannot_be(
     tiny_run: Path, tiny: Recipe, few_faces: LabeledFaces
 ) -> None:
     before = content(tiny_run)
-    with pytest.raises(BadChoice, match="did you mean 'point-maps'"):
+    with pytest.raises(BadChoice, match="did you mean 'heatmap'"):
         fit(tiny.but(network="pointmaps"), few_faces, tiny_run, force=True)
     assert content(tiny_run) == before
 
@@ -211,12 +211,13 @@ import torch
 import torch._dynamo  # optimizers ask for it: once here, not seconds in each child
 from lightning.pytorch import Callback
 
-from facepoints.data.drawn_faces import drawn_training
-from facepoints.training import fitting, run_folder
+from facepoints.data.synthetic.faces import drawn_training
+from facepoints.training import lightning_module as fitting
+from facepoints.training import run_folder
 from facepoints.training.augmentation import Batch, augment
 from facepoints.training.fit import fit
 from facepoints.training.recipe import read_toml
-from facepoints.writing import written_whole
+from facepoints.files import written_whole
 
 
 def die(*_):
@@ -544,13 +545,17 @@ def test_suspects_are_left_out_of_training_and_stay_in_validation(
     few_faces: LabeledFaces, tmp_path: Path, tiny: Recipe
 ) -> None:
     split = Split(np.arange(40), np.arange(40, 60))
-    listed = [Suspect(3, "foreign", "", 0.9), Suspect(5, "displaced", "nose_tip", 0.9), Suspect(45, "foreign", "", 0.9)]
-    write_suspects(listed, tmp_path / "audit.csv")
+    listed = [
+        LabelIssue(3, "mismatched", "", 0.9),
+        LabelIssue(5, "displaced", "nose_tip", 0.9),
+        LabelIssue(45, "mismatched", "", 0.9),
+    ]
+    write_label_issues(listed, tmp_path / "audit.csv")
     poisoned = np.array(few_faces.points)
     poisoned[3], poisoned[5, few_faces.keypoints.index("nose_tip")] = 0.5, 95.0
     ends = []
     for faces, name in ((few_faces, "as they are"), (replace(few_faces, points=poisoned), "poisoned")):
-        recipe = tiny.but(epochs=1, squared_epochs=0, drop_suspects=str(tmp_path / "audit.csv"))
+        recipe = tiny.but(epochs=1, squared_epochs=0, drop_label_issues=str(tmp_path / "audit.csv"))
         scores = fit(recipe, faces, tmp_path / name, rows=split)
         assert scores.overall.faces == 20
         ends.append(load_model(tmp_path / name / "model.safetensors")[0].state_dict())

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from facepoints.data.drawn_faces import draw_faces
+from facepoints.data.synthetic.faces import draw_faces
 from facepoints.training.augmentation import to_images
-from facepoints.training.non_faces import non_faces
+from facepoints.training.uncertainty import non_faces
 
 
 def some(seed: int) -> tuple[Tensor, Tensor]:

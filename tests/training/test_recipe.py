@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from facepoints.errors import BadChoice, BadRun, FacepointsError
+from facepoints.training.builtin_recipes import BUILTIN_RECIPES
 from facepoints.training.recipe import Recipe, from_table, meanings, read_toml
-from facepoints.training.recipe_book import BOOK
 
-RECIPES = {name: recipe for name, (recipe, _) in BOOK.items()}
+RECIPES = {name: recipe for name, (recipe, _) in BUILTIN_RECIPES.items()}
 FIELDS = {field.name: field for field in dataclasses.fields(Recipe)}
 
 ODD = Recipe(

@@ -11,18 +11,17 @@ import numpy as np
 import pytest
 
 from facepoints.data.corrections import Correction
-from facepoints.data.faces import LabeledFaces
-from facepoints.data.fingerprint import fingerprint, picture_digests
+from facepoints.data.dataset import LabeledFaces, fingerprint, picture_digests
+from facepoints.data.label_errors import LabelIssue, write_label_issues
 from facepoints.data.split import Split
-from facepoints.data.suspects import Suspect, write_suspects
 from facepoints.errors import AlreadyTrained, BadRun
-from facepoints.evaluation.judge import judge
+from facepoints.evaluation.evaluate import evaluate
 from facepoints.training import run_folder
 from facepoints.training.fit import fit
+from facepoints.training.loggers import Trackers
 from facepoints.training.recipe import Recipe
-from facepoints.training.trackers import Trackers
 
-SUSPECTS = [Suspect(3, "foreign", "", 0.9), Suspect(6, "displaced", "nose_tip", 0.9)]
+SUSPECTS = [LabelIssue(3, "mismatched", "", 0.9), LabelIssue(6, "displaced", "nose_tip", 0.9)]
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +37,8 @@ def _no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def suspicious(quick: Recipe, tmp_path: Path) -> Recipe:
     """A recipe that leaves out two suspects."""
-    write_suspects(SUSPECTS, tmp_path / "audit.csv")
-    return quick.but(drop_suspects=str(tmp_path / "audit.csv"))
+    write_label_issues(SUSPECTS, tmp_path / "audit.csv")
+    return quick.but(drop_label_issues=str(tmp_path / "audit.csv"))
 
 
 def about(run: Path) -> dict[str, Any]:
@@ -62,17 +61,17 @@ def test_a_run_tells_which_pictures_it_learned_from(tiny_run: Path, few_faces: L
 def test_other_suspects_or_other_rows_are_another_training(
     suspicious: Recipe, few_faces: LabeledFaces, plain_split: Split, tmp_path: Path
 ) -> None:
-    run, listed = tmp_path / "run", Path(suspicious.drop_suspects)
+    run, listed = tmp_path / "run", Path(suspicious.drop_label_issues)
     fit(suspicious, few_faces, run, rows=plain_split)
     same, fewer, other = plain_split, plain_split.training[1:], plain_split.training + 1
-    for rows, suspects, corrections, message in (
+    for rows, label_issues, corrections, message in (
         (same, SUSPECTS, None, "already trained"),
         (same, SUSPECTS[:1], None, "left out other rows or labels"),
-        (same, SUSPECTS, [Correction(3, "foreign", "", "fine")], "left out other rows or labels"),
+        (same, SUSPECTS, [Correction(3, "mismatched", "", "fine")], "left out other rows or labels"),
         (Split(fewer, same.validation), SUSPECTS, None, "left out other rows or labels"),
         (Split(np.setdiff1d(other, [60]), same.training[:12]), SUSPECTS, None, "other rows for validation"),
     ):
-        write_suspects(suspects, listed)
+        write_label_issues(label_issues, listed)
         with pytest.raises(BadRun, match=message) as error:
             fit(suspicious, few_faces, run, rows=rows, corrections=corrections, resume=True)
         assert isinstance(error.value, AlreadyTrained) == (message == "already trained")
@@ -108,11 +107,13 @@ def test_what_somebody_calls_fine_is_trained_on(
 def test_training_and_evaluation_give_the_same_intervals(
     tiny_run: Path, few_faces: LabeledFaces, tmp_path: Path
 ) -> None:
-    twins = few_faces.take(np.repeat(np.arange(30), 2))  # where faces of a group err alike, their number says little
+    near_duplicates = few_faces.take(
+        np.repeat(np.arange(30), 2)
+    )  # where faces of a group err alike, their number says little
     run, recipe = tmp_path / "run", Recipe(name="q", network="plain", width=2, dense_units=8, epochs=1)
-    scores = fit(recipe, twins, run)
-    judged = judge(run, twins, tmp_path / "report")
-    assert scores.as_dict() == judged.as_dict()
+    scores = fit(recipe, near_duplicates, run)
+    evaluation = evaluate(run, near_duplicates, tmp_path / "report")
+    assert scores.as_dict() == evaluation.as_dict()
     assert scores.overall.rmse_interval is not None
 
 
@@ -122,7 +123,7 @@ def test_force_leaves_nothing_of_the_old_run_but_what_is_not_ours(
     pytest.importorskip("tensorboard")
     run, own = tmp_path / "run", tmp_path / "run" / "notes.txt"
     fit(quick, few_faces, run, trackers=Trackers(["tensorboard"], quick, run, uri=None, resume=False))
-    judge(run, few_faces, run / "evaluation")
+    evaluate(run, few_faces, run / "evaluation")
     assert any((run / "tensorboard").iterdir())
     (run / "trackers.json").write_text('{"mlflow": "an old run"}')
     own.touch()
@@ -130,7 +131,7 @@ def test_force_leaves_nothing_of_the_old_run_but_what_is_not_ours(
     assert {path.name for path in run.iterdir() if path.is_dir() or path == own} == {"notes.txt"}
     assert not (run / "trackers.json").exists()
 
-    judge(run, few_faces, run / "evaluation")
+    evaluate(run, few_faces, run / "evaluation")
     (run / "evaluation" / "mine.txt").touch()
     fit(quick, few_faces, run, force=True)
     assert [path.name for path in (run / "evaluation").iterdir()] == ["mine.txt"]

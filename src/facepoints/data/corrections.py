@@ -2,7 +2,7 @@
 
     {"format": 1, "corrections": [
         {"row": 213, "kind": "displaced", "keypoint": "nose_tip", "mark": "wrong", "points": {"nose_tip": [47.5, 60]}},
-        {"row": 977, "kind": "foreign", "keypoint": "", "mark": "fine", "points": {}}]}
+        {"row": 977, "kind": "mismatched", "keypoint": "", "mark": "fine", "points": {}}]}
 
 `mark` is "wrong" or "fine". `points` are those that were dragged to where they belong, in pixels of the face.
 """
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from facepoints.data.faces import LabeledFaces
+from facepoints.data.dataset import LabeledFaces
 from facepoints.errors import BadFile
 from facepoints.keypoints import FACE_SIZE
 
@@ -91,7 +91,7 @@ def apply_corrections(data: LabeledFaces, path: Path, said: list[Correction] | N
 
     Points that were dragged lie where they were put. What is marked "wrong" and was not dragged goes: a suspected
     point becomes unobserved, of a suspected row all labels, and rows without labels are left out. "fine" changes
-    nothing here; the audit and `without_suspects` leave such rows alone. `said` is what is in the file, if it was
+    nothing here; the audit and `without_label_issues` leave such rows alone. `said` is what is in the file, if it was
     read before.
     """
     corrections = read_corrections(path) if said is None else said

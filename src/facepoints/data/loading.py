@@ -1,18 +1,18 @@
-"""DATA as a person names it: a folder with the competition's files or labeled photos, a CSV, or the word `drawn`."""
+"""DATA as a person names it: a folder with the competition's files or labeled photos, a CSV, or the word `synthetic`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
-from facepoints.data.competition import read_asked, read_training
-from facepoints.data.drawn_faces import drawn_asked, drawn_training
-from facepoints.data.faces import AskedFaces, LabeledFaces
-from facepoints.data.labeled_photos import Progress, read_labeled_photos
-from facepoints.data.photo_table import names_photos
+from facepoints.data.dataset import LabeledFaces, SubmissionFaces
+from facepoints.data.kaggle.competition import read_submission_faces, read_training
+from facepoints.data.photos.labeled_photos import Progress, read_labeled_photos
+from facepoints.data.photos.photo_table import names_photos
+from facepoints.data.synthetic.faces import synthetic_submission, synthetic_training
 from facepoints.errors import BadFile
 
-DRAWN = "drawn"
+SYNTHETIC = "synthetic"
 """The word that stands for built-in faces, wherever a folder could."""
 
 LABEL_FILES = ("training.csv", "training.zip", "points.csv", "points.zip")
@@ -30,8 +30,8 @@ def load_training(
 
     `say` is told of each row that `skip_broken` leaves out; `progress` is called after each photo.
     """
-    if data == DRAWN:
-        return drawn_training()
+    if data == SYNTHETIC:
+        return synthetic_training()
     labels = _label_file(Path(data))
     if labels.is_file() and labels.suffix.lower() in (".csv", ".zip") and names_photos(labels):
         photos = read_labeled_photos(labels, skip_broken=skip_broken, on_skip=say, progress=progress)
@@ -39,25 +39,25 @@ def load_training(
     return read_training(labels, skip_broken=skip_broken, on_skip=say)
 
 
-def load_asked(data: str) -> AskedFaces:
+def load_submission_faces(data: str) -> SubmissionFaces:
     """The test images and the look-up table of DATA."""
-    if data == DRAWN:
-        return drawn_asked()[0]
-    return read_asked(Path(data))
+    if data == SYNTHETIC:
+        return synthetic_submission()[0]
+    return read_submission_faces(Path(data))
 
 
-def asked_if_there(data: str) -> AskedFaces | None:
+def submission_faces_if_present(data: str) -> SubmissionFaces | None:
     """The test images of DATA, or None where a folder has no look-up table or DATA is one file."""
     place = Path(data)
-    if data != DRAWN and not any((place / name).exists() for name in ("IdLookupTable.csv", "IdLookupTable.zip")):
+    if data != SYNTHETIC and not any((place / name).exists() for name in ("IdLookupTable.csv", "IdLookupTable.zip")):
         return None
-    return load_asked(data)
+    return load_submission_faces(data)
 
 
 def files_of(data: str) -> list[Path]:
     """The files that DATA consists of; none for drawn faces."""
     place = Path(data)
-    if data == DRAWN:
+    if data == SYNTHETIC:
         return []
     return sorted(p for p in place.iterdir() if p.is_file()) if place.is_dir() else [place]
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.data.faces import LabeledFaces
-from facepoints.data.split import ALIKE
-from facepoints.inspection.twins import Twins, find_twins
-from facepoints.scoring import rmse_interval, source_name
+from facepoints.data.dataset import LabeledFaces
+from facepoints.data.duplicates import NearDuplicates, find_near_duplicates
+from facepoints.data.similarity import ALIKE
+from facepoints.metrics import rmse_interval, source_name
 
 OUTLYING = 4.0
 """Two labels of a point are not both right where they are farther apart than this many times the usual distance's
@@ -46,10 +46,10 @@ class LabelNoise:
     """pairs of pictures left out, as their labels are the same"""
 
 
-def label_noise(data: LabeledFaces, twins: list[Twins] | None = None) -> list[LabelNoise]:
+def label_noise(data: LabeledFaces, near_duplicates: list[NearDuplicates] | None = None) -> list[LabelNoise]:
     """For each source what its twins tell; a source with too few is absent. Looks for twins if none are given."""
     # enlarged or brightened copies, which are less alike, take ten times as long to find and are few
-    pairs = find_twins(data.faces, ALIKE) if twins is None else twins
+    pairs = find_near_duplicates(data.faces, ALIKE) if near_duplicates is None else near_duplicates
     found = []
     for source in np.unique(data.source).tolist():
         own = [t for t in pairs if data.source[t.first] == source == data.source[t.second]]
@@ -59,7 +59,7 @@ def label_noise(data: LabeledFaces, twins: list[Twins] | None = None) -> list[La
     return found
 
 
-def _of_pairs(data: LabeledFaces, pairs: list[Twins], source: str) -> LabelNoise | None:
+def _of_pairs(data: LabeledFaces, pairs: list[NearDuplicates], source: str) -> LabelNoise | None:
     differences: list[NDArray[np.float64]] = []
     copied = 0
     for pair in pairs:

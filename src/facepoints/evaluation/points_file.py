@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.data.csv_file import CsvFile, Fault, near, open_csv
-from facepoints.data.faces import LabeledFaces
+from facepoints.data.dataset import LabeledFaces
+from facepoints.data.tables.csv_file import CsvFile, Fault, near, open_csv
 from facepoints.errors import BadChoice, BadFile
-from facepoints.evaluation.predictor import Answers, FairRows, ModelFacts, unknown_training
+from facepoints.evaluation.predictor import HeldOutRows, ModelFacts, Predictions, unknown_training
 from facepoints.keypoints import KeypointSet
 
 ROW = "row"
@@ -46,13 +46,13 @@ class PointsFile:
         return ModelFacts("table of points")
 
     @property
-    def story(self) -> None:
+    def summary(self) -> None:
         return None
 
-    def fair_rows(self, data: LabeledFaces) -> FairRows:
+    def held_out_rows(self, data: LabeledFaces) -> HeldOutRows:
         return unknown_training(data)
 
-    def answer(self, data: LabeledFaces, *, flip: bool = False) -> Answers:
+    def answer(self, data: LabeledFaces, *, flip: bool = False) -> Predictions:
         """The lines of these faces; BadFile where a face has no line, or a labeled point no answer."""
         if flip:
             raise BadChoice(f"{self.name}: a table cannot be asked about mirrored faces. Leave out --flip")
@@ -76,7 +76,7 @@ class PointsFile:
                 "flatter: let the table give a place for each, such as the mean face's"
             )
         expected = None if self.expected_error is None else self.expected_error[index]
-        return Answers(self.points[index], expected)
+        return Predictions(self.points[index], expected)
 
     def milliseconds(self, data: LabeledFaces) -> None:
         return None

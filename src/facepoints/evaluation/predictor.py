@@ -17,10 +17,9 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.data.faces import LabeledFaces
-from facepoints.data.fingerprint import fingerprint
+from facepoints.data.dataset import LabeledFaces, fingerprint
 from facepoints.errors import BadChoice
-from facepoints.evaluation.run_story import RunStory
+from facepoints.evaluation.run_summary import RunSummary
 from facepoints.keypoints import KeypointSet
 
 _CALLS, _LONG_ENOUGH = 5, 0.3  # calls at least, seconds
@@ -30,7 +29,7 @@ RowKind = Literal["validation", "unseen", "all"]
 
 
 @dataclass(frozen=True)
-class Answers:
+class Predictions:
     """What a predictor says of n faces."""
 
     points: NDArray[np.floating[Any]]
@@ -40,7 +39,7 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class FairRows:
+class HeldOutRows:
     """The rows of some data that a predictor may be judged on."""
 
     chosen: NDArray[np.bool_]
@@ -82,13 +81,13 @@ class Predictor(Protocol):
         """Its size and its training."""
 
     @property
-    def story(self) -> RunStory | None:
+    def summary(self) -> RunSummary | None:
         """How it was trained, for the page."""
 
-    def fair_rows(self, data: LabeledFaces) -> FairRows:
+    def held_out_rows(self, data: LabeledFaces) -> HeldOutRows:
         """The rows that it was not trained on, as far as is known."""
 
-    def answer(self, data: LabeledFaces, *, flip: bool = False) -> Answers:
+    def answer(self, data: LabeledFaces, *, flip: bool = False) -> Predictions:
         """Its points on these faces; `flip` averages with what it says of the mirrored face."""
 
     def milliseconds(self, data: LabeledFaces) -> float | None:
@@ -131,24 +130,24 @@ class DetectorModel:
         return ModelFacts("model file")
 
     @property
-    def story(self) -> None:
+    def summary(self) -> None:
         return None
 
-    def fair_rows(self, data: LabeledFaces) -> FairRows:
+    def held_out_rows(self, data: LabeledFaces) -> HeldOutRows:
         """The rows that were kept aside, of the data it was trained on; of other data every row."""
         told = self.detector.trained_on
         if told.get("fingerprint") != fingerprint(data) or "validation_rows" not in told:
             return unknown_training(data)
         chosen = np.isin(data.row, told["validation_rows"])
         words = f"{chosen.sum():,} validation rows; {(~chosen).sum():,} rows left out: trained on"
-        return FairRows(chosen, "validation", words)
+        return HeldOutRows(chosen, "validation", words)
 
-    def answer(self, data: LabeledFaces, *, flip: bool = False) -> Answers:
+    def answer(self, data: LabeledFaces, *, flip: bool = False) -> Predictions:
         points, expected_error = self.detector.points(np.asarray(data.faces), data.source)
         if flip:
             check_mirror(self.name, self.keypoints)
             points = self.detector.mirrored_too(np.asarray(data.faces), data.source)
-        return Answers(points, expected_error)
+        return Predictions(points, expected_error)
 
     def milliseconds(self, data: LabeledFaces) -> float | None:
         return timed(lambda: self.answer(data), len(data))
@@ -165,10 +164,10 @@ def timed(call: Callable[[], object], faces: int) -> float:
     return 1000 * statistics.median(seconds) / faces
 
 
-def unknown_training(data: LabeledFaces) -> FairRows:
+def unknown_training(data: LabeledFaces) -> HeldOutRows:
     """Every row, for a predictor that does not say what it was trained on."""
     why = f"all {len(data):,} rows; what it was trained on is not known here"
-    return FairRows(np.ones(len(data), np.bool_), "all", why, sure=False)
+    return HeldOutRows(np.ones(len(data), np.bool_), "all", why, sure=False)
 
 
 def check_mirror(name: str, keypoints: KeypointSet) -> None:
@@ -187,7 +186,7 @@ def common_points(data: LabeledFaces, model: Predictor) -> LabeledFaces:
     return data.only(model.keypoints.names)
 
 
-def answers_on(data: LabeledFaces, model: Predictor, *, flip: bool = False) -> Answers:
+def predictions_on(data: LabeledFaces, model: Predictor, *, flip: bool = False) -> Predictions:
     """The predictor's answers for exactly the data's keypoints, in their order; it must answer all of them."""
     given = model.answer(data, flip=flip)
     n, k = len(data), len(model.keypoints)
@@ -195,10 +194,10 @@ def answers_on(data: LabeledFaces, model: Predictor, *, flip: bool = False) -> A
         raise BadChoice(f"{model.name}: answers of shape {given.points.shape}, expected ({n}, {k}, 2)")
     order = [model.keypoints.index(name) for name in data.keypoints.names]
     expected = given.expected_error
-    return Answers(given.points[:, order], None if expected is None else expected[:, order])
+    return Predictions(given.points[:, order], None if expected is None else expected[:, order])
 
 
-def some_of(answers: Answers, rows: NDArray[Any]) -> Answers:
+def some_of(answers: Predictions, rows: NDArray[Any]) -> Predictions:
     """The answers at these positions, or where a mask is true."""
     expected = answers.expected_error
     return replace(answers, points=answers.points[rows], expected_error=None if expected is None else expected[rows])

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.data.faces import LabeledFaces
+from facepoints.data.dataset import LabeledFaces
 from facepoints.errors import BadChoice
-from facepoints.evaluation.predictor import Predictor, answers_on, common_points
+from facepoints.evaluation.predictor import Predictor, common_points, predictions_on
 from facepoints.keypoints import SOURCES
 
 FEWEST = 100
@@ -28,7 +28,7 @@ def learn_weights(models: Sequence[Predictor], data: LabeledFaces, *, flip: bool
 
     Raises BadChoice where there are too few of them. A source that is not among them gets equal shares.
     """
-    fair = [model.fair_rows(data) for model in models]
+    fair = [model.held_out_rows(data) for model in models]
     chosen = np.all([rows.chosen for rows in fair], axis=0)
     unknown = [model.name for model, rows in zip(models, fair, strict=True) if not rows.sure]
     if unknown:
@@ -39,7 +39,7 @@ def learn_weights(models: Sequence[Predictor], data: LabeledFaces, *, flip: bool
     unseen = data.take(chosen)
     for model in models:
         unseen = common_points(unseen, model)
-    errors = np.stack([answers_on(unseen, model, flip=flip).points - unseen.points for model in models])
+    errors = np.stack([predictions_on(unseen, model, flip=flip).points - unseen.points for model in models])
     believed = unseen.observed & (np.abs(errors).max(axis=3) < _OUTLIER).any(axis=0)
     shares = np.full((len(SOURCES), len(models)), 1 / len(models))
     for source in range(len(SOURCES)):

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.data.faces import AskedFaces
-from facepoints.data.written_files import write_submission
+from facepoints.data.dataset import SubmissionFaces
+from facepoints.data.kaggle.writer import write_submission
 from facepoints.errors import BadRun
 from facepoints.keypoints import FACE_SIZE, SOURCES, KeypointSet
 
 
 @dataclass(frozen=True)
-class Answerer:
+class SubmissionModel:
     """Somebody who answers for test images: a run, a model file."""
 
     name: str
@@ -27,7 +27,7 @@ class Answerer:
 
 
 def submit(
-    answerers: Sequence[Answerer], asked: AskedFaces, out: Path, shares: NDArray[np.float64] | None = None
+    answerers: Sequence[SubmissionModel], asked: SubmissionFaces, out: Path, shares: NDArray[np.float64] | None = None
 ) -> NDArray[np.float64]:
     """Write submission.csv and give its values (r,), pixels, in the look-up table's order.
 
@@ -38,13 +38,13 @@ def submit(
     each = np.stack([_points(one, asked) for one in answerers], axis=1)
     weights = np.full((len(SOURCES), len(answerers)), 1 / len(answerers)) if shares is None else shares
     points = np.einsum("nm,nmkc->nkc", weights[asked.source], each)
-    values = points.reshape(len(asked.faces), -1)[asked.asked_image, asked.asked_column]
+    values = points.reshape(len(asked.faces), -1)[asked.requested_image, asked.requested_column]
     clipped: NDArray[np.float64] = np.clip(values, 0, FACE_SIZE)
     write_submission(out, asked.row_id, clipped)
     return clipped
 
 
-def _points(one: Answerer, asked: AskedFaces) -> NDArray[np.float32]:
+def _points(one: SubmissionModel, asked: SubmissionFaces) -> NDArray[np.float32]:
     """Points (n, k, 2) for the keypoints that the table asks for, in its order."""
     unknown = sorted(set(asked.keypoints.names) - set(one.keypoints.names))
     if unknown:

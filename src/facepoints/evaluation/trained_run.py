@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +14,18 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from facepoints.data.faces import LabeledFaces
-from facepoints.data.fingerprint import fingerprint, picture_digests
+from facepoints.data.dataset import LabeledFaces, fingerprint, picture_digests
 from facepoints.errors import BadRun
-from facepoints.evaluation.predictor import Answers, FairRows, ModelFacts, RowKind, check_mirror, timed
-from facepoints.evaluation.run_story import LayerFact, RunStory
+from facepoints.evaluation.predictor import HeldOutRows, ModelFacts, Predictions, RowKind, check_mirror, timed
+from facepoints.evaluation.run_summary import LayerSummary, RunSummary
+from facepoints.evaluation.submission import SubmissionModel
 from facepoints.keypoints import KeypointSet
 from facepoints.models.checkpoint import load_model
-from facepoints.models.committee import Committee
+from facepoints.models.ensemble import Ensemble
 from facepoints.models.model import Model
 from facepoints.models.summary import draw_diagram, layers
+from facepoints.training.builtin_recipes import BUILTIN_RECIPES
 from facepoints.training.recipe import Recipe, meanings
-from facepoints.training.recipe_book import BOOK
 from facepoints.training.run_folder import MODEL_FILE, read_json
 
 _OLDER = "an older run, which does not say on which pictures it was trained"
@@ -56,10 +56,10 @@ class TrainedRun:
         seconds = sum(float(epoch["seconds"]) for epoch in epochs) if epochs else None
         return ModelFacts("run", int(self.kept["parameters"]), seconds)
 
-    def answer(self, data: LabeledFaces, *, flip: bool = False) -> Answers:
+    def answer(self, data: LabeledFaces, *, flip: bool = False) -> Predictions:
         if flip:
             check_mirror(str(self.folder), self.keypoints)
-        return Answers(*self.model.predict_with_error(data.faces, data.source, flip=flip))
+        return Predictions(*self.model.predict_with_error(data.faces, data.source, flip=flip))
 
     def milliseconds(self, data: LabeledFaces) -> float | None:
         threads = torch.get_num_threads()
@@ -69,7 +69,7 @@ class TrainedRun:
         finally:
             torch.set_num_threads(threads)
 
-    def fair_rows(self, data: LabeledFaces) -> FairRows:
+    def held_out_rows(self, data: LabeledFaces) -> HeldOutRows:
         """The rows whose pictures the run was not trained on.
 
         Older runs do not list their pictures: with the data they were trained on they are judged on the rows they
@@ -96,24 +96,24 @@ class TrainedRun:
             words += f" (told by {'row numbers' if same else 'other labels or faces'}: {_OLDER})"
         elif not same and not chosen.all():
             words += " (labels or rows are not those of the training: told by the pictures)"
-        return FairRows(chosen, kind, words, sure=pictures is not None or same)
+        return HeldOutRows(chosen, kind, words, sure=pictures is not None or same)
 
     @cached_property
-    def story(self) -> RunStory | None:
+    def summary(self) -> RunSummary | None:
         """None where the folder has no history: nothing is told of a training that nobody recorded."""
         history, members = self.history, self.members
         if not (history or members):
             return None
         network, network_name = self.model.network, self.model.network_name
-        if isinstance(network, Committee):
+        if isinstance(network, Ensemble):
             network, network_name = network.members[0], self.model.size.members[0]
         table, name = self.model.recipe, str(self.kept["recipe"])
-        own, parent = BOOK.get(name, (None, None))
+        own, parent = BUILTIN_RECIPES.get(name, (None, None))
         against = (parent or Recipe()).as_table()
         texts = {field: meaning for field, (_, _, meaning) in meanings().items()}
         told = {field: v for field, v in table.items() if field not in ("name", "summary") and against.get(field) != v}
         book = own.as_table() if own else table
-        return RunStory(
+        return RunSummary(
             recipe=name or self.name,
             summary=str(table.get("summary", "")),
             parent=parent.name if parent else "the defaults",
@@ -130,18 +130,18 @@ class TrainedRun:
             machine={str(k): str(v) for k, v in dict(self.kept.get("machine", {})).items()},
             versions={str(k): str(v) for k, v in dict(self.kept.get("versions", {})).items()},
             network=network_name,
-            layers=tuple(LayerFact(one.place, one.kind, one.shape, one.parameters) for one in layers(network)),
+            layers=tuple(LayerSummary(one.place, one.kind, one.shape, one.parameters) for one in layers(network)),
             diagram=_diagram(network, network_name),
         )
 
     @cached_property
     def history(self) -> tuple[dict[str, float], ...]:
-        """One dict per epoch, as in history.json; none where nobody recorded them, or for a committee."""
+        """One dict per epoch, as in history.json; none where nobody recorded them, or for an ensemble."""
         return _history(self.folder)
 
     @cached_property
     def members(self) -> dict[str, tuple[dict[str, float], ...]]:
-        """The histories of a committee's networks, each a run of its own."""
+        """The histories of an ensemble's networks, each a run of its own."""
         prefix = f"{self.kept['recipe']}-"
         found = {path.name: _history(path) for path in sorted((self.folder / "members").glob("*"))}
         return {name.removeprefix(prefix): history for name, history in found.items() if history}
@@ -183,3 +183,13 @@ def open_run(folder: Path) -> TrainedRun:
         ) from error
     epoch = facts.get("epoch")
     return TrainedRun(folder, model, kept, int(epoch) if isinstance(epoch, int | float) else None)
+
+
+def run_predictor(run: Path, *, flip: bool = True) -> SubmissionModel:
+    """The run's best model; a point that it never learned gets its typical place.
+
+    `flip` averages with what it says of the mirrored faces, where its keypoints have a mirror image.
+    """
+    model, _ = load_model(run / MODEL_FILE)
+    flip = flip and not model.keypoints.lone_sides()
+    return SubmissionModel(str(run), model.all_keypoints, partial(model.predict_all, flip=flip))

@@ -20,10 +20,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from facepoints.errors import BadChoice, BadRun
+from facepoints.files import atomic_write
 from facepoints.keypoints import SOURCES, KeypointSet
 from facepoints.models.model import Model
 from facepoints.models.networks import Size
-from facepoints.writing import written_whole
 
 FORMAT = 2
 """Version of the model file: 2 since label offsets are told for each point. A newer one is refused, not guessed at; an
@@ -57,7 +57,7 @@ def load_model(path: Path) -> tuple[Model, dict[str, Any]]:
         model = Model(words["network"], keypoints, Size(**words["size"]), words["recipe"])
         model.all_keypoints = KeypointSet(tuple(words["all_keypoints"]))
         model.all_keypoints.only(keypoints.names)  # raises where one is not among them
-        model.typical = torch.zeros(len(SOURCES), len(model.all_keypoints), 2)  # as large as the data's keypoint set
+        model.mean_shape = torch.zeros(len(SOURCES), len(model.all_keypoints), 2)  # as large as the data's keypoint set
         model.load_state_dict(tree["weights"])
         score = dict(words["score"])
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, BadChoice) as error:
@@ -83,7 +83,7 @@ def save_tree(path: Path, tree: Any) -> None:
     """Write nested dicts, lists, numbers, texts and tensors: the tensors as safetensors, the rest as its JSON."""
     tensors: dict[str, Tensor] = {}
     words = json.dumps(_to_json(tree, "", tensors))
-    with written_whole(path) as beside:
+    with atomic_write(path) as beside:
         try:
             save_file(tensors, beside, metadata={_KEY: words})
         except SafetensorError as error:

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from facepoints.errors import BadChoice
 from facepoints.keypoints import FACE_SIZE, SOURCES, KeypointSet
-from facepoints.models.expected_error import ExpectedError
-from facepoints.models.networks import WITH_MAPS, Size, build
-from facepoints.models.point_maps import AllAnswers
+from facepoints.models.heatmaps import AllSources
+from facepoints.models.networks import HEATMAP_NETWORKS, Size, build
+from facepoints.models.uncertainty import ExpectedError
 
 BATCH = 256
 """Faces that are predicted at a time: large enough to be fast, small enough for any memory."""
@@ -32,7 +32,7 @@ class Model(nn.Module):
     """
 
     label_offset: Tensor
-    typical: Tensor
+    mean_shape: Tensor
 
     def __init__(self, network: str, keypoints: KeypointSet, size: Size, recipe: Mapping[str, Any]) -> None:
         super().__init__()
@@ -44,13 +44,15 @@ class Model(nn.Module):
         self.network = build(network, len(keypoints), size)
         self.expected_error: ExpectedError | None = None
         if self.recipe.get("expected_error"):
-            if not isinstance(self.network, AllAnswers):
-                raise BadChoice(f"expected_error needs a network with maps ({', '.join(WITH_MAPS)}), not '{network}'")
+            if not isinstance(self.network, AllSources):
+                raise BadChoice(
+                    f"expected_error needs a network with maps ({', '.join(HEATMAP_NETWORKS)}), not '{network}'"
+                )
             self.expected_error = ExpectedError(self.network)
         self.label_offset = nn.Parameter(torch.zeros(len(SOURCES), len(keypoints), 2))
-        self.register_buffer("typical", torch.full((len(SOURCES), len(keypoints), 2), (FACE_SIZE - 1) / 2))
+        self.register_buffer("mean_shape", torch.full((len(SOURCES), len(keypoints), 2), (FACE_SIZE - 1) / 2))
 
-    def learn_typical(
+    def fit_mean_shape(
         self,
         points: NDArray[np.float32],
         observed: NDArray[np.bool_],
@@ -62,17 +64,17 @@ class Model(nn.Module):
         `all_keypoints` are the k points of the data, which may be more than the network was trained for: for those
         it can't predict, the typical place of the source (or of the other one, or the middle) is the best answer.
         """
-        typical = np.full((len(SOURCES), len(all_keypoints), 2), (FACE_SIZE - 1) / 2, np.float32)
+        mean_shape = np.full((len(SOURCES), len(all_keypoints), 2), (FACE_SIZE - 1) / 2, np.float32)
         for k in range(len(all_keypoints)):
             anyone = observed[:, k]
             for s in range(len(SOURCES)):
                 own = anyone & (source == s)
                 rows = own if own.any() else anyone
                 if rows.any():
-                    typical[s, k] = points[rows, k].mean(axis=0, dtype=np.float64)
+                    mean_shape[s, k] = points[rows, k].mean(axis=0, dtype=np.float64)
         self.all_keypoints = all_keypoints
-        self.typical = torch.from_numpy(typical)
-        if isinstance(self.network, AllAnswers):
+        self.mean_shape = torch.from_numpy(mean_shape)
+        if isinstance(self.network, AllSources):
             columns = [all_keypoints.index(name) for name in self.keypoints.names]
             heard = [(observed & (source == s)[:, None]).any(axis=0)[columns] for s in range(len(SOURCES))]
             self.network.hear(torch.from_numpy(np.stack(heard)))
@@ -90,7 +92,7 @@ class Model(nn.Module):
         """Points as forward gives them and, where the model has learned them, their expected errors (n, k), pixels."""
         if self.expected_error is None:
             return self(images, source), None
-        network = cast("AllAnswers", self.network)
+        network = cast("AllSources", self.network)
         seen = network.look(images)
         points = network.asked(network.settled(seen.points), source) + self.label_offset[source]
         return points, network.asked(self.expected_error(seen).unsqueeze(2), source).squeeze(2)
@@ -100,7 +102,7 @@ class Model(nn.Module):
         swap = torch.from_numpy(self.keypoints.mirror).to(images.device)
         offset = self.label_offset[source]
         network = self.network
-        if not isinstance(network, AllAnswers):
+        if not isinstance(network, AllSources):
             again = self.without_offset(images.flip(3), source)[:, swap]
             return (self.without_offset(images, source) + _mirrored(again)) / 2 + offset, None
         both = network.look(images), network.look(images.flip(3))
@@ -124,7 +126,7 @@ class Model(nn.Module):
     ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         """Points like predict, and their expected errors float32 (n, k), pixels, where the model has learned them."""
         self.eval()
-        device = self.typical.device
+        device = self.mean_shape.device
         k = len(self.keypoints)
         points, errors = [np.empty((0, k, 2), np.float32)], [np.empty((0, k), np.float32)]
         for part in _parts(len(faces)):
@@ -140,7 +142,7 @@ class Model(nn.Module):
         self, faces: NDArray[np.uint8], source: NDArray[np.int64], *, flip: bool = False
     ) -> NDArray[np.float32]:
         """Like predict, for every point of the data it was trained on: typical places for those it never learned."""
-        everything: NDArray[np.float32] = self.typical.cpu().numpy()[source]
+        everything: NDArray[np.float32] = self.mean_shape.cpu().numpy()[source]
         columns = [self.all_keypoints.index(name) for name in self.keypoints.names]
         everything[:, columns] = self.predict(faces, source, flip=flip)
         return everything

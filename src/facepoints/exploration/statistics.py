@@ -1,0 +1,188 @@
+"""What is in these files? Facts as frozen objects, one function for each question. No torch, no pictures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepoints.data.dataset import LabeledFaces
+from facepoints.data.similarity import embed
+from facepoints.data.tables.pixel_text import pixel_text
+from facepoints.errors import BadFile
+from facepoints.metrics import source_name
+
+NEAR_DUPLICATES = 0.97
+"""Likeness (see `data.split.embed`) from which a test and a training image are taken to be one picture."""
+_BLOCK = 512
+
+
+@dataclass(frozen=True)
+class FileFact:
+    name: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Column:
+    """What pandas' `describe` tells of one coordinate, in px; all but the count are None where it is 0."""
+
+    name: str
+    count: int
+    mean: float | None
+    std: float | None
+    """with n - 1, as in pandas"""
+    minimum: float | None
+    quarter: float | None
+    median: float | None
+    three_quarters: float | None
+    maximum: float | None
+
+
+@dataclass(frozen=True)
+class Missing:
+    """How many rows lack a point."""
+
+    name: str
+    rows: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Rows that lack exactly the same points."""
+
+    missing: tuple[str, ...]
+    rows: int
+    share: float
+    by_source: dict[str, int]
+
+
+@dataclass(frozen=True)
+class SourceFact:
+    """One source's rows."""
+
+    name: str
+    rows: int
+    complete: int
+    labels_of_a_row: tuple[int, int]
+    """fewest and most points labeled in a row"""
+    first_row: int
+    last_row: int
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The sources found, and what speaks for them."""
+
+    found: tuple[SourceFact, ...]
+    rows_by_labels: dict[int, int]
+    """how many rows have so many points labeled"""
+    switches: int
+    """how often the source changes from one row to the next: one change is no accident"""
+    overlap: bool
+    """do two sources have rows with equally many labels?"""
+
+
+@dataclass(frozen=True)
+class TestFacts:
+    """The test images beside the training images."""
+
+    images: int
+    asked_values: int
+    near_duplicates: tuple[tuple[int, int, float], ...]
+    """(ImageId, row of the training file, likeness) of pictures that are in both"""
+    by_source: dict[str, int]
+
+
+def file_facts(files: list[Path]) -> list[FileFact]:
+    """Name and size of each file."""
+    try:
+        return [FileFact(file.name, file.stat().st_size) for file in files]
+    except OSError as error:
+        raise BadFile(f"{error.filename}: cannot be read ({error.strerror}). Check the path.") from error
+
+
+def bytes_in_memory(data: LabeledFaces) -> int:
+    """What the arrays take, all of them loaded."""
+    return sum(a.nbytes for a in (data.faces, data.points, data.observed, data.source, data.row))
+
+
+def pixel_head(face: NDArray[np.uint8], values: int = 8) -> str:
+    """The start and the end of a face's pixel string as it stands in the file."""
+    words = pixel_text(face).decode().split(" ")
+    return " ".join(words[:values]) + " … " + " ".join(words[-3:])
+
+
+def describe(data: LabeledFaces) -> list[Column]:
+    """Each coordinate's summary, in the order of the keypoint set."""
+    columns = []
+    for k, name in enumerate(data.keypoints.names):
+        labeled = data.points[data.observed[:, k], k].astype(np.float64)
+        for axis, letter in enumerate("xy"):
+            v = labeled[:, axis]
+            if not len(v):
+                columns.append(Column(f"{name}_{letter}", 0, None, None, None, None, None, None, None))
+                continue
+            low, quarter, median, three, high = (float(q) for q in np.percentile(v, [0, 25, 50, 75, 100]))
+            std = float(v.std(ddof=1)) if len(v) > 1 else None
+            columns.append(Column(f"{name}_{letter}", len(v), float(v.mean()), std, low, quarter, median, three, high))
+    return columns
+
+
+def missing_counts(data: LabeledFaces) -> list[Missing]:
+    """Each point's missing labels, most first."""
+    absent = (~data.observed).sum(axis=0)
+    order = np.argsort(-absent, kind="stable")
+    return [Missing(data.keypoints.names[k], int(absent[k]), float(absent[k] / max(len(data), 1))) for k in order]
+
+
+def missing_patterns(data: LabeledFaces) -> list[Pattern]:
+    """Which points are missing together, most rows first; () is the pattern of complete rows."""
+    patterns, which = np.unique(data.observed, axis=0, return_inverse=True)
+    which = which.reshape(-1)
+    found = []
+    for p, seen in enumerate(patterns):
+        rows = which == p
+        names = tuple(name for name, known in zip(data.keypoints.names, seen, strict=True) if not known)
+        by_source = Counter(source_name(int(s)) for s in data.source[rows])
+        found.append(Pattern(names, int(rows.sum()), float(rows.mean()), dict(sorted(by_source.items()))))
+    return sorted(found, key=lambda pattern: (-pattern.rows, pattern.missing))
+
+
+def sources_found(data: LabeledFaces) -> Sources:
+    """The sources and how clearly their rows stand apart."""
+    labels = data.observed.sum(axis=1)
+    found, ranges = [], []
+    for s in np.unique(data.source):
+        mine = np.flatnonzero(data.source == s)
+        counts = labels[mine]
+        complete = int((counts == len(data.keypoints)).sum())
+        ranges.append(set(counts.tolist()))
+        low, high = int(counts.min()), int(counts.max())
+        first, last = int(data.row[mine].min()), int(data.row[mine].max())
+        found.append(SourceFact(source_name(int(s)), len(mine), complete, (low, high), first, last))
+    overlap = any(a & b for i, a in enumerate(ranges) for b in ranges[:i])
+    rows_by_labels = {int(c): int(n) for c, n in zip(*np.unique(labels, return_counts=True), strict=True)}
+    return Sources(tuple(found), rows_by_labels, int((np.diff(data.source) != 0).sum()), overlap)
+
+
+def facts_of_test(
+    data: LabeledFaces,
+    faces: NDArray[np.uint8],
+    image_id: NDArray[np.int64],
+    source: NDArray[np.int64],
+    asked_values: int,
+) -> TestFacts:
+    """What test images (m, 96, 96) have in common with the training images."""
+    ours, theirs = embed(data.faces), embed(faces)
+    near_duplicates = []
+    for start in range(0, len(theirs), _BLOCK):
+        likeness = theirs[start : start + _BLOCK] @ ours.T
+        for i, j in zip(*np.nonzero(likeness > NEAR_DUPLICATES), strict=True):
+            near_duplicates.append((int(image_id[start + i]), int(data.row[j]), round(float(likeness[i, j]), 4)))
+    counts = Counter(source_name(int(s)) for s in source)
+    return TestFacts(len(faces), asked_values, tuple(near_duplicates), dict(sorted(counts.items())))

@@ -1,0 +1,165 @@
+"""One ONNX file: faces in, points and expected errors out. onnxruntime and numpy only.
+
+inputs     faces uint8 (n, 96, 96); source int64 (n,)
+outputs    points float32 (n, k, 2), px of the face; expected_error float32 (n, k), where the model has it
+metadata   "facepoints": JSON with the keys of `Facts`
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import ArrayLike, NDArray
+
+from facepoints.errors import BadChoice, BadRun, FacepointsError
+from facepoints.keypoints import FACE_SIZE, SOURCES, KeypointSet
+
+FORMAT = 1
+"""Version of the file; a newer one is refused, not guessed at."""
+
+METADATA = "facepoints"
+"""The key of the file's metadata that holds our JSON."""
+
+BATCH = 64
+"""Faces in one call of the network at most: more gain no speed and take memory."""
+
+_THREADS = 4
+"""Threads at most, unless somebody asks for more: a network this small gains nothing from a fifth."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a file says of itself."""
+
+    keypoints: KeypointSet
+    mean_shape: NDArray[np.float32]
+    """(sources, k, 2): where each point usually lies, px of the face"""
+    mean_error: NDArray[np.float32]
+    """(sources, k): RMSE of a coordinate on validation rows, px of the face"""
+    label_offset: NDArray[np.float32]
+    """(sources, k, 2): what each source adds to each point, px; a mirror must not turn it"""
+    metadata: Mapping[str, Any]
+    """all of the JSON: recipe, network, score, license, data, precision"""
+
+
+class KeypointNetwork:
+    """The network of a file, ready to run. Threads may share it; a pickled one starts its session anew."""
+
+    def __init__(self, content: bytes, name: str, threads: int | None = None) -> None:
+        """The ONNX file's content; a name for errors; threads None: as many as there are cores, at most 4."""
+        if threads is not None and threads < 1:
+            raise BadChoice(f"{threads} threads: a network needs at least 1")
+        self.name = name
+        self.threads = threads
+        self._content = content
+        self._session = session_of(content, name, threads)
+        self.facts = _facts(self._session, name)
+        self._outputs = [output.name for output in self._session.get_outputs()]
+
+    @classmethod
+    def open(cls, path: Path, threads: int | None = None) -> KeypointNetwork:
+        """Read a file; raises BadRun where it is absent, damaged or not of facepoints."""
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            raise BadRun(f"{path}: no such file; expected what `facepoints export` writes") from None
+        except OSError as error:
+            raise BadRun(f"{path}: cannot be read ({error.strerror or error})") from error
+        return cls(content, str(path), threads)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"content": self._content, "name": self.name, "threads": self.threads}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]  # a session cannot be pickled
+
+    def __call__(
+        self, crops: NDArray[np.uint8], source: ArrayLike = 0
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Points (n, k, 2) and their expected errors (n, k), px, of crops uint8 (n, 96, 96).
+
+        source: whose way of labeling is wanted, 0 or 1, for all or for each (n,).
+        """
+        if crops.dtype != np.uint8 or crops.ndim != 3 or crops.shape[1:] != (FACE_SIZE, FACE_SIZE):
+            what = f"the crops are {crops.dtype} of shape {crops.shape}"
+            raise BadChoice(f"{what}, expected uint8 (n, {FACE_SIZE}, {FACE_SIZE})")
+        asked = _sources(source, len(crops))
+        points = np.empty((len(crops), len(self.facts.keypoints), 2), np.float32)
+        error = self.facts.mean_error[asked]
+        for start in range(0, len(crops), BATCH):
+            part = slice(start, start + BATCH)
+            answer = self._session.run(self._outputs, {"faces": crops[part], "source": asked[part]})
+            points[part] = answer[self._outputs.index("points")]
+            if "expected_error" in self._outputs:
+                error[part] = answer[self._outputs.index("expected_error")]
+        return points, error
+
+    def points(self, crops: NDArray[np.uint8], source: ArrayLike = 0) -> NDArray[np.float32]:
+        """Just the points (n, k, 2) of crops (n, 96, 96)."""
+        return self(crops, source)[0]
+
+    def mirrored_too(self, crops: NDArray[np.uint8], source: ArrayLike = 0) -> NDArray[np.float32]:
+        """Points (n, k, 2), px, averaged with those of the mirrored crops: a little better, twice the time.
+
+        An ensemble's file has straightened both by then; its run straightens their mean, which is better still.
+        """
+        offset = self.facts.label_offset[_sources(source, len(crops))]
+        again = (self.points(np.ascontiguousarray(crops[:, :, ::-1]), source) - offset)[:, self.facts.keypoints.mirror]
+        again[..., 0] = FACE_SIZE - 1 - again[..., 0]
+        return ((self.points(crops, source) + again + offset) / 2).astype(np.float32)
+
+
+def _sources(source: ArrayLike, n: int) -> NDArray[np.int64]:
+    given = np.asarray(source)
+    if not np.issubdtype(given.dtype, np.integer) or given.shape not in ((), (n,)):
+        raise BadChoice(f"source is {given.dtype} of shape {given.shape}, expected a whole number or ({n},) of them")
+    if given.size and not 0 <= given.min() <= given.max() < len(SOURCES):
+        raise BadChoice(f"there is no source {given.min() if given.min() < 0 else given.max()}; expected 0 or 1")
+    return np.broadcast_to(given, n).astype(np.int64)
+
+
+def session_of(content: bytes, name: str, threads: int | None) -> onnxruntime.InferenceSession:
+    """A file's content, ready to run; raises BadRun. threads None: as many as there are cores, at most 4."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or min(_THREADS, _cores())
+    options.log_severity_level = 3  # errors: the rest is for people who write ONNX Runtime
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own kinds have no public parent
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise BadRun(f"{name}: not an ONNX file that ONNX Runtime reads ({reason}). Export it anew") from error
+
+
+def _cores() -> int:
+    """Cores that this process may use: a container or `taskset` may give fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _facts(session: onnxruntime.InferenceSession, name: str) -> Facts:
+    text = session.get_modelmeta().custom_metadata_map.get(METADATA)
+    inputs, outputs = ({x.name for x in side} for side in (session.get_inputs(), session.get_outputs()))
+    if text is None or inputs != {"faces", "source"} or "points" not in outputs:
+        raise BadRun(f"{name}: an ONNX file, but none of facepoints; expected what `facepoints export` writes")
+    try:
+        metadata = json.loads(text)
+        if metadata["format"] > FORMAT:
+            raise BadRun(f"{name}: made by a newer facepoints (format {metadata['format']}, this one reads {FORMAT})")
+        keypoints = KeypointSet(tuple(metadata["keypoints"]))
+        shape = (len(SOURCES), len(keypoints))
+        mean_shape = np.array(metadata["mean_shape"], np.float32).reshape(*shape, 2)
+        error = np.array(metadata["mean_error"], np.float32).reshape(shape)
+        # files of older versions have one offset for all points of a source
+        told = np.array(metadata["label_offset"], np.float32).reshape(len(SOURCES), -1, 2)
+        offset = np.broadcast_to(told, (*shape, 2))
+        return Facts(keypoints, mean_shape, error, offset, metadata)
+    except BadRun:
+        raise
+    except (KeyError, TypeError, ValueError, FacepointsError) as error:
+        raise BadRun(f"{name}: its metadata is damaged ({error}). Export it anew") from error

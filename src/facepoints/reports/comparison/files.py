@@ -1,0 +1,34 @@
+"""`facepoints compare`: models or recipes side by side -> a table, a page and numbers in a folder.
+
+compare.html     the page
+compare.json     everything that was found in numbers
+curves.png       the cumulative curves
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from facepoints.evaluation.compare import Comparison
+from facepoints.files import write_text
+from facepoints.reports.comparison.page import compare_page, curves
+from facepoints.reports.png_plots import can_draw, draw_plots
+
+
+def names_of(paths: list[Path]) -> list[str]:
+    """What tables call models at these places: the last part of the path, or all of it where two end alike."""
+    short = [path.name if path.is_file() else path.resolve().name for path in paths]
+    return [str(path) if short.count(name) > 1 else name for name, path in zip(short, paths, strict=True)]
+
+
+def write_comparison(found: Comparison, out: Path) -> None:
+    """Write the files named above into the folder `out`; nothing before everything could be computed."""
+    texts = {
+        "compare.html": compare_page(found),
+        "compare.json": json.dumps(found.as_dict(), indent=2, allow_nan=False) + "\n",
+    }
+    for name, text in texts.items():
+        write_text(out / name, text)
+    if can_draw():
+        draw_plots(curves(found), out / "curves.png", "Side by side")

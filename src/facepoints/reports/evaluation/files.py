@@ -1,0 +1,117 @@
+"""What was found about a predictor -> a page, numbers and pictures in a folder. No torch.
+
+evaluate.html    the page
+scores.json      everything that was found in numbers, and what the caller adds
+per_point.csv    one line a keypoint
+per_face.csv     one line a face: its errors, how the head is held, how the picture is, what is missing
+*.png            the page's pictures: faces, error ellipses, plots, the network
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from facepoints.drawing import Image, write_png
+from facepoints.errors import BadChoice
+from facepoints.evaluation.result import Evaluation
+from facepoints.files import write_text
+from facepoints.metrics import PCK_DISTANCES, Scores, face_nme, point_distances, source_name
+from facepoints.reports.evaluation.error_ellipses import ellipse_picture, scatters
+from facepoints.reports.evaluation.faces import face_sheets
+from facepoints.reports.evaluation.page import cumulative_plots, evaluate_page
+from facepoints.reports.png_plots import can_draw, draw_plots
+
+PAGE = "evaluate.html"
+
+
+def write_report(out: Path, evaluation: Evaluation, *, extra: Mapping[str, object] | None = None) -> None:
+    """Write the files named above into the folder `out`; `extra` is added to scores.json, with names of its own.
+
+    Nothing is written before everything could be computed. Plots are drawn as PNG only where matplotlib is installed.
+    """
+    summary = evaluation.as_dict()
+    if taken := sorted(set(summary) & set(extra or {})):
+        raise BadChoice(f"scores.json already has {', '.join(taken)}: give what you add other names")
+    texts = {
+        "scores.json": json.dumps({**summary, **(extra or {})}, indent=2, allow_nan=False) + "\n",
+        "per_point.csv": _csv(_point_lines(evaluation.scores)),
+        "per_face.csv": _csv(_face_lines(evaluation)),
+        PAGE: evaluate_page(evaluation),
+    }
+    pictures = _pictures(evaluation)
+    for name, text in texts.items():
+        write_text(out / name, text)
+    for name, picture in pictures.items():
+        write_png(out / name, picture)
+    if can_draw():
+        plots = [*cumulative_plots(evaluation), *(one.plot() for one in evaluation.hardness)]
+        plots += [evaluation.calibration.plot()] if evaluation.calibration else []
+        draw_plots(plots, out / "plots.png", evaluation.title)
+
+
+def _pictures(evaluation: Evaluation) -> dict[str, Image]:
+    pictures = face_sheets(evaluation)
+    for source in evaluation.sources():
+        found = scatters(evaluation.data, evaluation.answers.points, source)
+        if found:
+            pictures[f"ellipses_{source_name(source)}.png"] = ellipse_picture(evaluation.data, found, source)
+    if evaluation.summary is not None:
+        pictures["network.png"] = evaluation.summary.diagram
+    return pictures
+
+
+def _point_lines(scores: Scores) -> list[list[object]]:
+    pck_columns = [f"hit{px}" for px in PCK_DISTANCES]
+    sources = [f"rmse_{name}" for name in scores.by_source]
+    numbers = ["rmse", "rmse_x", "rmse_y", "bias_x", "bias_y", "spread_x", "spread_y", "mae"]
+    lines: list[list[object]] = [["keypoint", "count", *numbers, *pck_columns, *sources]]
+    for name, point in scores.by_keypoint.items():
+        if point is None:
+            lines.append([name, 0, *[None] * (len(lines[0]) - 2)])
+            continue
+        values = [getattr(point, number) for number in numbers]
+        lines.append([name, point.count, *values, *point.pck.values(), *point.rmse_by_source.values()])
+    return lines
+
+
+def _face_lines(evaluation: Evaluation) -> list[list[object]]:
+    """One line a face; max_error is its worst point's distance. Cells are empty where nothing can be said.
+
+    `missing` names the points that nobody labeled, with a space between two.
+    """
+    data, predicted = evaluation.data, evaluation.answers.points
+    furthest = point_distances(predicted, data.points, data.observed).max(axis=1)
+    nme = face_nme(predicted, data.points, data.observed, data.keypoints)
+    unknown = np.ma.getmaskarray(nme)
+    facts = evaluation.facts.facts
+    names = [fact.column for fact in facts]
+    lines: list[list[object]] = [["row", "source", "observed", "rmse", "max_error", "nme", *names, "missing"]]
+    expected = evaluation.answers.expected_error
+    if expected is not None:
+        lines[0].append("expected_error")
+    for i, count in enumerate(data.observed.sum(axis=1).tolist()):
+        px = (float(evaluation.rmse[i]), float(furthest[i])) if count else (None, None)
+        share = None if unknown[i] else float(nme[i])
+        values = [float(fact.values[i]) if np.isfinite(fact.values[i]) else None for fact in facts]
+        line = [int(data.row[i]), source_name(int(data.source[i])), count, *px, share, *values]
+        line.append(" ".join(evaluation.facts.missing[i]))
+        if expected is not None:
+            own = expected[i][data.observed[i]].astype(np.float64)
+            line.append(float(np.sqrt(np.square(own).mean())) if count else None)
+        lines.append(line)
+    return lines
+
+
+def _csv(lines: Iterable[Sequence[object]]) -> str:
+    """Lines as CSV; None is an empty cell, and numbers have six digits: labels have no more than five."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(
+        [f"{cell:.6g}" if isinstance(cell, float) else cell for cell in line] for line in lines
+    )
+    return text.getvalue()

@@ -1,0 +1,136 @@
+// How a head is held, from its points alone: a mean face is turned until it lies on them. Formulas, sources and limits
+// stand in docs/measures.md; inference/measures.py has the same ones, and a test compares both.
+//
+// The head's own frame, in eye distances: x to the picture's right, y down, z towards the viewer, origin between the eyes.
+
+import { clip } from "./geometry.js";
+
+/** The competition's fifteen points, in the order of the formulas. */
+export const FIFTEEN = [
+  "left_eye_center", "right_eye_center", "left_eye_inner_corner", "left_eye_outer_corner", "right_eye_inner_corner",
+  "right_eye_outer_corner", "left_eyebrow_inner_end", "left_eyebrow_outer_end", "right_eyebrow_inner_end",
+  "right_eyebrow_outer_end", "nose_tip", "mouth_left_corner", "mouth_right_corner", "mouth_center_top_lip",
+  "mouth_center_bottom_lip",
+];
+
+// vertices of the canonical face model of MediaPipe (Apache-2.0), cm: x to the subject's left, y up, z forwards
+const EYE = [3.177186, (2.964136 + 2.294265) / 2, (3.876973 + 3.775704) / 2];
+const VERTICES = {
+  eye_center: EYE,
+  eye_inner_corner: [1.856432, 2.585245, 3.757904],
+  eye_outer_corner: [4.445859, 2.663991, 3.173422],
+  eyebrow_inner_end: [1.220941, 4.142165, 5.106035],
+  eyebrow_outer_end: [5.253307, 3.881582, 3.363159],
+  nose_tip: [0, -1.126865, 7.475604],
+  mouth_corner: [2.456206, -4.342621, 4.283884],
+  mouth_center_top_lip: [0, -3.706811, 5.864924],
+  mouth_center_bottom_lip: [0, -5.365123, 5.535441],
+};
+
+/** The fifteen points [x, y, z] of a mean face, eye distances, in the head's own frame. */
+export const MEAN_FACE = FIFTEEN.map((name) => {
+  const [x, y, z] = VERTICES[name.replace(/left_|right_/, "")];
+  const side = name.includes("right_") ? -1 : 1;
+  return [side * x, EYE[1] - y, z - EYE[2]].map((value) => value / (2 * EYE[0]));
+});
+
+// points that neither a word nor a frown moves far: they tell the pose
+const STILL = FIFTEEN.flatMap((name, i) => (name.includes("brow") || name.includes("lip") ? [] : [i]));
+const SPREAD = 0.04; // eye distances by which people's still points differ from the mean face's
+const ROUNDS = 12;
+const DAMPING = 1e-6;
+const SETTLED = 1e-5;
+const MOST_TILT = (85 * Math.PI) / 180;
+
+/**
+ * [roll, turn, nod, size, x, y]: angles in radians, px per eye distance, the middle of the eyes in px.
+ *
+ * Weak perspective by least squares over the still points, weighted by what points [x, y] err (sigma, px) and people
+ * differ: Gauss-Newton from an upright, frontal head; or one step from `start`, which is what a small move of a point does.
+ */
+export function fitPose(points, sigma, start = null) {
+  let pose = start ? [...start] : upright(points);
+  const size = pose[3];
+  const weight = STILL.map((i) => 1 / (sigma[i] ** 2 + (SPREAD * size) ** 2));
+  for (let round = 0; round < (start ? 1 : ROUNDS); round++) {
+    const step = gaussNewton(pose, points, weight);
+    for (let angle = 0; angle < 3; angle++) step[angle] = clip(step[angle], -0.5, 0.5); // a far start must not throw the head around
+    pose = pose.map((value, i) => value + step[i]);
+    pose[1] = clip(pose[1], -MOST_TILT, MOST_TILT);
+    pose[2] = clip(pose[2], -MOST_TILT, MOST_TILT);
+    pose[3] = Math.max(pose[3], 0.2 * size);
+    if (Math.max(...step.slice(0, 3).map(Math.abs)) < SETTLED) break;
+  }
+  pose[0] -= 2 * Math.PI * Math.floor((pose[0] + Math.PI) / (2 * Math.PI));
+  return pose;
+}
+
+/** A first guess from the eyes alone. */
+function upright(points) {
+  const [left, right] = points;
+  const across = [left[0] - right[0], left[1] - right[1]];
+  const reach = [0, 1].map((axis) => {
+    const values = STILL.map((i) => points[i][axis]);
+    return Math.max(...values) - Math.min(...values);
+  });
+  // a head in profile has hardly any distance between the eyes: the face's height keeps the guess a size
+  const size = Math.max(Math.hypot(...across), Math.hypot(...reach) / 2, 1e-6);
+  return [Math.atan2(across[1], across[0]), 0, 0, size, (left[0] + right[0]) / 2, (left[1] + right[1]) / 2];
+}
+
+/** The change of the pose that brings the mean face nearest to the points, as far as its slope tells. */
+function gaussNewton(pose, points, weight) {
+  const normal = Array.from({ length: 6 }, () => new Array(6).fill(0));
+  const right = new Array(6).fill(0);
+  STILL.forEach((i, k) => {
+    const { at, slope } = seen(pose, MEAN_FACE[i]);
+    for (let axis = 0; axis < 2; axis++) {
+      const away = points[i][axis] - at[axis];
+      for (let a = 0; a < 6; a++) {
+        right[a] += weight[k] * slope[axis][a] * away;
+        for (let b = 0; b < 6; b++) normal[a][b] += weight[k] * slope[axis][a] * slope[axis][b];
+      }
+    }
+  });
+  for (let a = 0; a < 6; a++) normal[a][a] *= 1 + DAMPING;
+  return solved(normal, right);
+}
+
+/** Where the picture shows a point of the face, px, and how each of x and y changes with the pose. */
+function seen([roll, turn, nod, size, left, top], [x, y, z]) {
+  const [sr, st, sn] = [roll, turn, nod].map(Math.sin);
+  const [cr, ct, cn] = [roll, turn, nod].map(Math.cos);
+  const deep = cn * z - sn * y;
+  const low = cn * y + sn * z; // after the nod
+  const side = ct * x + st * deep; // after the turn
+  const flat = [cr * side - sr * low, sr * side + cr * low];
+  const byTurn = ct * deep - st * x;
+  const slope = [
+    [-size * flat[1], size * cr * byTurn, size * (cr * -st * low - sr * deep), flat[0], 1, 0],
+    [size * flat[0], size * sr * byTurn, size * (sr * -st * low + cr * deep), flat[1], 0, 1],
+  ];
+  return { at: [size * flat[0] + left, size * flat[1] + top], slope };
+}
+
+/** x of matrix · x = right, by elimination with the largest pivot; both are used up. */
+function solved(matrix, right) {
+  const n = right.length;
+  for (let column = 0; column < n; column++) {
+    let pivot = column;
+    for (let row = column + 1; row < n; row++) {
+      if (Math.abs(matrix[row][column]) > Math.abs(matrix[pivot][column])) pivot = row;
+    }
+    [matrix[column], matrix[pivot]] = [matrix[pivot], matrix[column]];
+    [right[column], right[pivot]] = [right[pivot], right[column]];
+    for (let row = column + 1; row < n; row++) {
+      const factor = matrix[row][column] / matrix[column][column];
+      for (let k = column; k < n; k++) matrix[row][k] -= factor * matrix[column][k];
+      right[row] -= factor * right[column];
+    }
+  }
+  for (let row = n - 1; row >= 0; row--) {
+    for (let k = row + 1; k < n; k++) right[row] -= matrix[row][k] * right[k];
+    right[row] /= matrix[row][row];
+  }
+  return right;
+}

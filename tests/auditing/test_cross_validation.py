@@ -1,0 +1,70 @@
+"""Folds that keep twins together, and answers to several views that meet in one place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from facepoints.auditing.cross_validation import FOLDS, ask, audit_folds, fold_recipe
+from facepoints.data.dataset import LabeledFaces
+from facepoints.data.similarity import group_alike
+from facepoints.errors import BadChoice
+from facepoints.keypoints import KeypointSet
+
+
+def test_no_group_is_cut_and_every_fold_has_its_share_of_each_source(injected):
+    data = injected.data
+    fold, group = audit_folds(data, 0), group_alike(data.faces)
+    assert set(fold.tolist()) == set(range(FOLDS))
+    assert all(len(set(fold[group == g].tolist())) == 1 for g in np.unique(group))
+    for source in (0, 1):
+        share = np.bincount(fold[data.source == source], minlength=FOLDS) / np.count_nonzero(data.source == source)
+        assert np.abs(share - 1 / FOLDS).max() < 0.1
+    assert np.array_equal(fold, audit_folds(data, 0))
+    assert not np.array_equal(fold, audit_folds(data, 1))
+
+
+def test_too_few_faces_are_refused_with_a_number(synthetic):
+    with pytest.raises(BadChoice, match="12 faces are too few"):
+        audit_folds(synthetic.take(np.arange(12)), 0)
+
+
+def test_a_keypoint_without_its_partner_is_not_mirrored(synthetic):
+    assert fold_recipe(synthetic, 0).flip == 0.5
+    assert fold_recipe(synthetic.only(("left_eye_center", "nose_tip")), 0).flip == 0
+
+
+class FindsDots:
+    """A stand-in for a network: it answers with the middle of the brightest spot, and adds the source's habit."""
+
+    label_offset = torch.tensor([[[0.0, 0.0]], [[2.0, -1.0]]])
+
+    def predict(self, faces, source):
+        y, x = np.mgrid[:96, :96]
+        weight = faces.astype(float) ** 2
+        total = weight.sum(axis=(1, 2))
+        found = np.stack([(weight * x).sum(axis=(1, 2)) / total, (weight * y).sum(axis=(1, 2)) / total], axis=1)
+        return (found[:, None] + self.label_offset.numpy()[source]).astype(np.float32)
+
+
+def test_answers_to_turned_sized_and_mirrored_views_come_back_to_the_same_place():
+    places = np.array([[30.0, 40], [60, 55], [48, 20]])
+    y, x = np.mgrid[:96, :96]
+    faces = [255 * np.exp(-((x - px) ** 2 + (y - py) ** 2) / 18) for px, py in places]
+    data = LabeledFaces(
+        np.rint(np.stack(faces)).astype(np.uint8),
+        np.zeros((3, 1, 2), np.float32),
+        np.ones((3, 1), bool),
+        np.array([0, 1, 1]),
+        KeypointSet(("dot",)),
+        np.arange(3),
+    )
+    points, spread = ask(FindsDots(), data)  # type: ignore[arg-type]
+    assert np.abs(points[:, 0] - places - FindsDots.label_offset.numpy()[data.source, 0]).max() < 0.1
+    assert spread.max() < 0.1
+    # a habit of one source is none of the face's: it must not be turned with it
+    as_a, _ = ask(FindsDots(), replace(data, source=np.zeros(3, np.int64)))  # type: ignore[arg-type]
+    assert np.allclose(points - as_a, [[[0, 0]], [[2, -1]], [[2, -1]]], atol=1e-3)
