@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from facepoints.data.dataset import LabeledFaces
 from facepoints.data.kaggle.competition import read_sample_submission, write_submission_faces, write_training
 from facepoints.data.label_errors import LabelIssue, write_label_issues
 from facepoints.data.synthetic.faces import synthetic_submission, synthetic_training
+from facepoints.drawing import write_png
 from facepoints.training.builtin_recipes import BUILTIN_RECIPES
 from facepoints.training.recipe import Recipe, meanings, read_toml
 
@@ -285,7 +287,7 @@ MISTAKES: dict[str, tuple[Words, str]] = {
     ),
     "an ending that no diagram has": (
         lambda here, data, run: ["recipes", "cnn", "--diagram", "cnn.jpg"],
-        "cnn.jpg: the diagram is written as .svg or .png",
+        "cnn.jpg: expected a file name that ends in .svg or .png",
     ),
     "a file where the run should go": (
         lambda here, data, run: ["train", "cnn", "--data", data, "--run", data / "training.zip", *TINY],
@@ -413,7 +415,7 @@ def test_a_path_with_brackets_is_shown_as_it_is(call: Call, here: Path, data: Pa
         again = call("train", "cnn-masked", "--data", data, "--run", folder, *TINY, "--set", "precision=32-true")
         assert again.err.startswith(f"note: {folder} is already trained")
     evaluation = call("evaluate", run, "--data", data, "--out", "[/]")
-    assert "The page is [/]/evaluate.html" in evaluation.out
+    assert "The report is [/]/evaluate.html" in evaluation.out
     assert "are in [b]x.csv" in call("submit", run, "--data", data, "--out", "[b]x.csv").out.replace("\n", " ")
     assert "The diagram is in [b].png" in call("recipes", "cnn", "--diagram", "[b].png").out
 
@@ -463,7 +465,59 @@ def test_a_recipe_is_shown_with_its_layers_and_a_diagram(call: Call, here: Path)
     assert all(count in answer.out for count in ("1,600", "131,072", "294,912", "524,288", "18,875,392", "15,390"))
     assert files(here) == {"net.png"}
     assert call("recipes", "cnn").code == 0
-    assert files(here) == {"net.png", "cnn.svg"}
+    assert files(here) == {"net.png"}
+
+
+# conventions
+
+
+def test_the_version_is_that_of_the_distribution(call: Call) -> None:
+    assert call("--version").out == f"facepoints {version('facepoints')}\n"
+
+
+def test_recipes_as_json(call: Call) -> None:
+    assert json.loads(call("recipes", "--json").out) == {
+        name: recipe.as_table() for name, (recipe, _) in BUILTIN_RECIPES.items()
+    }
+    assert json.loads(call("recipes", "--fields", "--json").out).keys() == meanings().keys()
+    layers = json.loads(call("recipes", "cnn", "--json").out)["layers"]
+    assert sum(layer["parameters"] for layer in layers) == 4_757_790
+
+
+def test_results_as_json_keep_standard_output_clean(call: Call, here: Path, data: Path, tiny_run: Path) -> None:
+    answer = call("evaluate", tiny_run, "--data", data, "--out", "report", "--json")
+    assert json.loads(answer.out) == json.loads((here / "report" / "scores.json").read_text())
+    write_png(here / "face.png", synthetic_training(1, seed=3).faces[0])
+    answer = call("predict", "face.png", "--crops", "--json")
+    (entry,) = json.loads(answer.out)
+    assert len(entry["faces"][0]["points"]) == 15
+    assert files(here) == {"face.png", *(name for name in files(here) if name.startswith("report/"))}
+
+
+def test_quiet_prints_nothing_and_verbose_shows_the_traceback(call: Call, here: Path) -> None:
+    assert call("--quiet", "recipes").out == ""
+    assert call("recipes").out != ""
+    answer = call("--verbose", "recipes", "nosuch")
+    assert answer.code == 2
+    assert "Traceback" in answer.err
+    assert answer.err.splitlines()[-1].startswith("error: no recipe 'nosuch'")
+
+
+def test_a_dry_run_writes_nothing(call: Call, here: Path, data: Path) -> None:
+    answer = call("train", "cnn-masked", "--data", data, "--dry-run", "--epochs", 7, "--seed", 3, "--set", "width=4")
+    assert answer.code == 0, answer.err
+    numbers = dict(line.split(maxsplit=2)[::2] for line in answer.out.splitlines() if " rows " in line)
+    assert int(numbers["training"].split()[-1]) + int(numbers["validation"].split()[-1]) == 60
+    assert "for 7 epochs" in answer.out
+    assert files(here) == set()
+
+
+@pytest.mark.parametrize("words", [["compare", "one", "--data", "x"], ["export", "norun"]])
+def test_arguments_are_checked_before_torch_is_imported(words: list[str], here: Path) -> None:
+    code = "import sys; from facepoints.cli.main import main\ntry: main()\nfinally: assert 'torch' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("error: "), done.stderr
 
 
 # the whole path

@@ -1,7 +1,8 @@
-"""Commands that judge and answer: evaluate, compare, submit."""
+"""Commands that score models: evaluate, compare, submit."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,16 +10,20 @@ import typer
 from rich.markup import escape
 
 from facepoints.cli.options import (
+    BUNDLED,
     MODEL_HELP,
     Corrections,
     Data,
     Flip,
+    Json,
     RowsOf,
     Set,
     SkipBroken,
     console,
     labeled_faces,
     note,
+    print_json,
+    use_json,
 )
 from facepoints.errors import BadChoice
 from facepoints.keypoints import SOURCES
@@ -34,22 +39,24 @@ if TYPE_CHECKING:
 
 def evaluate(
     data: Data,
-    model: Annotated[
-        Path | None, typer.Argument(metavar="[MODEL]", help=f"{MODEL_HELP} \\[default: the one that ships]")
-    ] = None,
+    model: Annotated[Path | None, typer.Argument(metavar="[MODEL]", help=f"{MODEL_HELP} {BUNDLED}")] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FOLDER", help="the report's folder; without: RUN/evaluation, FILE-evaluation"),
+        typer.Option(
+            "--out", metavar="FOLDER", help="folder for the report \\[default: RUN/evaluation or FILE-evaluation]"
+        ),
     ] = None,
-    all_rows: Annotated[bool, typer.Option("--all-rows", help="score training rows too: that flatters")] = False,
+    all_rows: Annotated[bool, typer.Option("--all-rows", help="score the training rows, too (optimistic)")] = False,
     rows_of: RowsOf = None,
     flip: Flip = False,
     corrections: Corrections = None,
     skip_broken: SkipBroken = False,
+    as_json: Json = False,
 ) -> None:
-    """Judge a model on rows that it was not trained on: a page, tables and pictures, and where it errs."""
+    """Score a model on held-out rows: an HTML report, tables, pictures and an error breakdown."""
+    use_json(as_json)
     labeled = labeled_faces(data, skip_broken, corrections)
-    with console.status("looking at the faces ...") as status:
+    with console.status("predicting ...") as status:
         from facepoints.evaluation.evaluate import evaluate
         from facepoints.reports.evaluation.files import PAGE
         from facepoints.reports.evaluation.tables import print_scores
@@ -67,27 +74,34 @@ def evaluate(
             step=lambda name: status.update(f"{escape(name)} ..."),
             say=lambda words: console.print(f"Scored: {escape(words)}.", style="dim", highlight=False, soft_wrap=True),
         )
+    if as_json:
+        print_json(json.loads((folder / "scores.json").read_text("utf-8")))
+        return
     print_scores(scores, console)
-    console.print(f"The page is [bold]{escape(str(folder / PAGE))}[/], numbers are in scores.json and per_face.csv")
+    console.print(f"The report is [bold]{escape(str(folder / PAGE))}[/]; numbers are in scores.json and per_face.csv")
 
 
 def compare(
     models: Annotated[list[str], typer.Argument(metavar="MODEL...", help=f"{MODEL_HELP}; with --seeds: recipes")],
     data: Data,
-    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="where page and numbers go")] = Path("compare"),
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="folder for the report")] = Path("compare"),
     seeds: Annotated[
-        int | None, typer.Option("--seeds", metavar="N", help="train each recipe N times, into the same folder")
+        int | None, typer.Option("--seeds", metavar="N", help="train each recipe with N seeds, into the same folder")
     ] = None,
     changes: Set = None,
     rows_of: RowsOf = None,
     flip: Flip = False,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="which faces the bootstrap draws", min=0)] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="seed of the bootstrap", min=0)] = 0,
     corrections: Corrections = None,
     skip_broken: SkipBroken = False,
+    as_json: Json = False,
 ) -> None:
-    """Put models side by side on the same faces: which is better, by how much, and could it be luck?"""
+    """Compare models on the same rows: which is better, by how much, and is the difference significant?"""
     from facepoints.training.builtin_recipes import open_recipe
 
+    use_json(as_json)
+    if len(models) < 2:
+        raise BadChoice(f"compare {models[0]}: give two or more models, or with --seeds recipes")
     if changes and seeds is None:
         raise BadChoice("--set changes a recipe that --seeds trains; models that are trained cannot be changed")
     recipes = [] if seeds is None else [open_recipe(name).but_set(changes or []) for name in models]
@@ -104,9 +118,9 @@ def compare(
         try:
             trained = list(train_seeds(recipes, seeds, labeled, out, console).items())
         except KeyboardInterrupt:
-            note("stopped; the same command goes on after the last whole epoch")
+            note(f"stopped; {out} keeps finished trainings and the last complete epoch; the same command continues")
             raise typer.Exit(130) from None
-    with console.status("looking at the faces ...") as status:
+    with console.status("predicting ...") as status:
         candidates = [
             Candidate(name, tuple(_predictor(path, labeled, threads=1) for path in paths)) for name, paths in trained
         ]
@@ -119,32 +133,37 @@ def compare(
             step=lambda name: status.update(f"{escape(name)} ..."),
         )
         write_comparison(found, out)
+    if as_json:
+        print_json(json.loads((out / "compare.json").read_text("utf-8")))
+        return
     print_comparison(found, console)
-    console.print(f"The page is [bold]{escape(str(out / 'compare.html'))}[/], its numbers are in compare.json")
+    console.print(f"The report is [bold]{escape(str(out / 'compare.html'))}[/]; numbers are in compare.json")
 
 
 def submit(
     data: Data,
     models: Annotated[
         list[Path] | None,
-        typer.Argument(
-            metavar="MODEL", help="runs or .onnx files; several answer with their mean \\[default: what ships]"
-        ),
+        typer.Argument(metavar="MODEL", help=f"runs or .onnx files; the points of several are averaged {BUNDLED}"),
     ] = None,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="the submission file")] = Path("submission.csv"),
-    flip: Annotated[bool, typer.Option("--flip/--no-flip", help="average with the mirrored face's points")] = True,
+    flip: Annotated[
+        bool, typer.Option("--flip/--no-flip", help="test-time augmentation: average with the mirrored face")
+    ] = True,
     stack: Annotated[
         bool, typer.Option("--stack", help="weigh several models by how they do on rows none was trained on")
     ] = False,
-    send: Annotated[bool, typer.Option("--send", help="hand it in at Kaggle and wait for the score")] = False,
-    message: Annotated[str | None, typer.Option("--message", metavar="TEXT", help="what Kaggle lists it as")] = None,
+    send: Annotated[bool, typer.Option("--send", help="upload it to Kaggle and wait for the score")] = False,
+    message: Annotated[
+        str | None, typer.Option("--message", metavar="TEXT", help="description shown by Kaggle")
+    ] = None,
 ) -> None:
-    """Answer the look-up table: write the competition's submission file."""
+    """Write the competition's submission file: the values that the look-up table requests."""
     from facepoints.data.loading import load_submission_faces
 
     with console.status("reading faces ..."):
         asked = load_submission_faces(data)
-    with console.status("answering the look-up table ..."):
+    with console.status("predicting ..."):
         from facepoints.evaluation.submission import submit as write
 
         chosen: list[Path | None] = [*models] if models else [None]

@@ -1,8 +1,11 @@
-"""Commands that use what was trained: export, predict, serve."""
+"""Commands that apply a model: export, predict, serve."""
 
 from __future__ import annotations
 
+import json
 import os
+import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +14,19 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from facepoints.cli.options import DATA_HELP, Run, console, errors, labeled_faces, note
+from facepoints.cli.options import (
+    BUNDLED,
+    DATA_HELP,
+    Json,
+    Run,
+    console,
+    errors,
+    labeled_faces,
+    note,
+    print_json,
+    use_json,
+)
+from facepoints.errors import BadRun
 
 
 def export(
@@ -22,17 +37,19 @@ def export(
     ] = "fp32",
     data: Annotated[str | None, typer.Option("--data", metavar="DATA", help=DATA_HELP)] = None,
 ) -> None:
-    """Turn a run into one ONNX file, checked against the run: what predict, serve and other programs read."""
+    """Export a run as one ONNX file for predict, serve and other programs; checked against the run."""
+    if not (run / "model.safetensors").is_file():
+        raise BadRun(f"{run / 'model.safetensors'}: no such file; expected a run folder written by `facepoints train`")
     labeled = labeled_faces(data, skip_broken=False) if data else None
-    with console.status("turning the run into an ONNX file ..."):
+    with console.status("exporting ..."):
         from facepoints.exporting.onnx_file import TOLERANCE, export_run
 
         made = export_run(run, out, precision=precision, data=labeled)
     check = made.check
-    away = f"points differ by {check.points:.1g} px"
+    away = f"points differ by at most {check.points:.1g} px"
     if check.expected_error is not None:
-        away += f", expected errors by {check.expected_error:.1g} px"
-    allowed = f"(at most {TOLERANCE:g} allowed)"
+        away += f", expected errors by at most {check.expected_error:.1g} px"
+    allowed = f"(tolerance {TOLERANCE:g})"
     console.print(f"Checked against the run on {check.faces} {check.kind} faces: {away} {allowed}.", soft_wrap=True)
     if made.full is not None and made.reduced is not None:
         table = Table("", "fp32", precision, box=box.SIMPLE)
@@ -47,21 +64,25 @@ def export(
 
 def predict(
     inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT ...", help="photos, folders with photos, videos, a camera's number")
+        list[str], typer.Argument(metavar="INPUT ...", help="photos, folders of photos, videos, or a camera number")
     ],
     model: Annotated[
-        Path | None, typer.Option("--model", metavar="MODEL", help="an .onnx file or a run \\[default: comes along]")
+        Path | None, typer.Option("--model", metavar="MODEL", help=f"an .onnx file or a run {BUNDLED}")
     ] = None,
-    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="where the results go")] = Path("points"),
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", help="folder for the results \\[default: points; with --json: none]"),
+    ] = None,
     crops: Annotated[
-        bool, typer.Option("--crops", help="each file is one face already, or a competition's test.csv or .zip")
+        bool, typer.Option("--crops", help="each file is a single face, or a competition's test.csv or .zip")
     ] = False,
-    names: Annotated[bool, typer.Option("--names", help="write the points' names on the pictures")] = False,
+    names: Annotated[bool, typer.Option("--names", help="number the points on the pictures, with a legend")] = False,
     measures: Annotated[
-        bool, typer.Option("--measures", help="further columns: how the head is held, mouth, brows (docs/measures.md)")
+        bool, typer.Option("--measures", help="add head pose, mouth and brow measures (docs/measures.md)")
     ] = False,
     smooth: Annotated[
-        float, typer.Option("--smooth", metavar="S", help="smooth points over time in videos; 0: don't", min=0)
+        float,
+        typer.Option("--smooth", metavar="S", help="strength of the temporal smoothing in videos; 0: none", min=0),
     ] = 1.0,
     face_model: Annotated[
         Path | None,
@@ -69,8 +90,26 @@ def predict(
             "--face-model", metavar="FILE", help="find faces with this YuNet .onnx file, or OpenCV's `cascades`"
         ),
     ] = None,
+    as_json: Json = False,
 ) -> None:
-    """Find the faces in photos and videos and their points: points.csv, points.json and annotated copies."""
+    """Find faces and their points in photos and videos: points.csv, points.json and annotated copies."""
+    use_json(as_json)
+    unwanted = tempfile.TemporaryDirectory() if as_json and out is None else nullcontext("points")
+    with unwanted as folder:
+        _predict(inputs, model, out or Path(folder), crops, names, measures, smooth, face_model, as_json)
+
+
+def _predict(
+    inputs: list[str],
+    model: Path | None,
+    out: Path,
+    crops: bool,
+    names: bool,
+    measures: bool,
+    smooth: float,
+    face_model: Path | None,
+    as_json: bool,
+) -> None:
     with console.status("loading the model ..."):
         from facepoints.cli.media_progress import MediaProgress
         from facepoints.inference.batch.media import Media, predict_media
@@ -103,32 +142,44 @@ def predict(
     for line in media.lines():
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     failed = media.tally.failed
+    if as_json:
+        print_json(json.loads((out / "points.json").read_text("utf-8")))
     bad = f"[red]{failed:,} file{'s'[: failed != 1]} could not be read.[/] " if failed else ""
-    has = "points.csv, points.json and the annotated copies" if media.found else "tables without a line"
-    console.print(f"{bad}[bold]{escape(str(out))}[/] has {has}.", soft_wrap=True)
+    has = "points.csv, points.json and annotated copies" if media.found else "empty tables: no faces found"
+    if failed or not as_json:
+        console.print(f"{bad}[bold]{escape(str(out))}[/] has {has}.", soft_wrap=True)
     if media.stopped or failed:
         raise typer.Exit(130 if media.stopped else 1)
 
 
 def serve(
     model: Annotated[
-        Path | None, typer.Option("--model", metavar="MODEL", help="an .onnx file or a run \\[default: comes along]")
+        Path | None, typer.Option("--model", metavar="MODEL", help=f"an .onnx file or a run {BUNDLED}")
     ] = None,
     host: Annotated[
-        str, typer.Option("--host", metavar="ADDRESS", help="where to listen; 0.0.0.0: to all")
+        str,
+        typer.Option(
+            "--host", metavar="ADDRESS", help="address to listen on; 0.0.0.0 accepts connections from any host"
+        ),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", metavar="N", help="0: any that is free", min=0, max=65535)] = 8000,
+    port: Annotated[
+        int, typer.Option("--port", metavar="N", help="port; 0 chooses a free one", min=0, max=65535)
+    ] = 8000,
     workers: Annotated[
-        int | None, typer.Option("--workers", metavar="N", help="photos at work at once; without: one a core", min=1)
+        int | None,
+        typer.Option("--workers", metavar="N", help="photos processed at once \\[default: one per core]", min=1),
     ] = None,
     waiting: Annotated[
-        int, typer.Option("--queue", metavar="N", help="requests that may wait; more are told to come again", min=0)
+        int, typer.Option("--queue", metavar="N", help="requests that may wait; further requests get 503", min=0)
     ] = 64,
-    upload: Annotated[float, typer.Option("--max-upload", metavar="MB", help="of one upload")] = 20,
-    megapixels: Annotated[float, typer.Option("--max-pixels", metavar="MP", help="megapixels of one photo")] = 60,
-    seconds: Annotated[float, typer.Option("--timeout", metavar="S", help="waiting and work of one request")] = 20,
+    upload: Annotated[float, typer.Option("--max-upload", metavar="MB", help="largest upload")] = 20,
+    megapixels: Annotated[float, typer.Option("--max-pixels", metavar="MP", help="largest photo")] = 60,
+    seconds: Annotated[float, typer.Option("--timeout", metavar="S", help="time limit of one request")] = 20,
     cors: Annotated[
-        list[str] | None, typer.Option("--cors", metavar="ORIGIN", help="whose pages may ask: https://...; may repeat")
+        list[str] | None,
+        typer.Option(
+            "--cors", metavar="ORIGIN", help="origin of pages that may send requests: https://...; may repeat"
+        ),
     ] = None,
     face_model: Annotated[
         Path | None,
@@ -137,7 +188,7 @@ def serve(
         ),
     ] = None,
 ) -> None:
-    """Answer over HTTP: photos in, faces and points out, and a page for the browser."""
+    """Serve faces and points over HTTP, with a web page."""
     # the decoders' own limit, for files whose header says less than they hold; read once, when OpenCV is loaded
     os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(round(megapixels * 1e6)))
     with console.status("starting the server ..."):
@@ -149,7 +200,7 @@ def serve(
         settings = Settings(limits, workers or cores(), key_of(os.environ), cors or [])
         chosen = _onnx_file(model)
     if is_open(host) and settings.key is None:
-        note(f"whoever reaches {host} can use this server. To ask for a key, set {KEY}")
+        note(f"every client that reaches {host} can use this server. To require an API key, set {KEY}")
 
     def ready(url: str) -> None:
         console.print(f"facepoints answers at [bold]{url}[/] (Ctrl-C stops it)", highlight=False, soft_wrap=True)
