@@ -78,13 +78,13 @@ class Bench:
     def recipe(self, name: str, recipe: Recipe | None = None) -> Recipe:
         """The recipe, or a variant of one, as it is trained here: on the same rows as all others, within the budget."""
         book = recipe or BUILTIN_RECIPES[name][0]
-        one = book.but(split="groups", validation_fraction=FRACTION, seed=SEED, drop_label_issues=self.label_issues)
+        one = book.replace(split="groups", validation_fraction=FRACTION, seed=SEED, drop_label_issues=self.label_issues)
         if one.teacher:
-            one = one.but(teacher=str(self.folder(one.teacher)))
+            one = one.replace(teacher=str(self.folder(one.teacher)))
         budget = min(one.epochs, BUDGET.get(book.name, one.epochs))
         epochs = self.epochs.get(book.name, budget)  # a variant has its recipe's
         if epochs != one.epochs:
-            one = one.but(epochs=epochs, squared_epochs=min(one.squared_epochs, epochs // 4))
+            one = one.replace(epochs=epochs, squared_epochs=min(one.squared_epochs, epochs // 4))
         return one
 
     @cached_property

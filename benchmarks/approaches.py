@@ -52,10 +52,10 @@ WHO: dict[str, tuple[str, str]] = {
 """What each approach is, and who used it, in words."""
 
 VARIANTS: dict[str, tuple[Recipe, str]] = {
-    "masked, mean fill": (masked.but(missing="mean"), "masked"),
-    "cnn turned": (cnn.but(angles=cnn_rotated.angles, shift=cnn_rotated.shift), "cnn"),
-    "cnn, half as wide": (cnn.but(width=cnn.width // 2), "cnn"),
-    "cnn, a quarter as wide": (cnn.but(width=cnn.width // 4), "cnn"),
+    "masked, mean fill": (masked.replace(missing="mean"), "masked"),
+    "cnn turned": (cnn.replace(angles=cnn_rotated.angles, shift=cnn_rotated.shift), "cnn"),
+    "cnn, half as wide": (cnn.replace(width=cnn.width // 2), "cnn"),
+    "cnn, a quarter as wide": (cnn.replace(width=cnn.width // 4), "cnn"),
 }
 """Name -> a recipe that differs in one thing only from a recipe of the book, and the name of that one."""
 

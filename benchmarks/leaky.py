@@ -62,7 +62,7 @@ def main() -> None:
 def ours(data: LabeledFaces, rows: Split, epochs: int, console: Console) -> list[float]:
     """Validation RMSE after each epoch of the recipe."""
     with tempfile.TemporaryDirectory() as folder:
-        recipe = find("cnn-leaky").but(epochs=epochs, patience=0)
+        recipe = find("cnn-leaky").replace(epochs=epochs, patience=0)
         fit(recipe, data, Path(folder) / "run", rows=rows, callbacks=[TrainingProgress(console)])
         history = json.loads((Path(folder) / "run" / "history.json").read_text("utf-8"))
     return [epoch["validation_rmse"] for epoch in history]

@@ -78,7 +78,7 @@ def noise_faces(n: int) -> LabeledFaces:
 def training_speed(name: str, rows: int, epochs: int = 3) -> float:
     """Faces per second of whole epochs, validation of a few faces and writing the run folder included."""
     data = noise_faces(rows + 32)
-    recipe = find(name).but(epochs=epochs, warmup_epochs=0, squared_epochs=0, patience=0)
+    recipe = find(name).replace(epochs=epochs, warmup_epochs=0, squared_epochs=0, patience=0)
     with tempfile.TemporaryDirectory() as folder:
         split = Split(np.arange(rows), np.arange(rows, rows + 32))
         fit(recipe, data, Path(folder) / "run", rows=split)

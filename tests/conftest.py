@@ -70,7 +70,7 @@ def synthetic() -> LabeledFaces:
 @pytest.fixture(scope="session")
 def tiny() -> Recipe:
     """`cnn-masked` made tiny: everything that it does, at a tenth of a second per epoch."""
-    return find("cnn-masked").but(
+    return find("cnn-masked").replace(
         name="tiny", width=4, dropout=0.2, epochs=4, squared_epochs=1, batch_size=16, precision="32-true"
     )
 

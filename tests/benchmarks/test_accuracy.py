@@ -41,7 +41,7 @@ def test_all_recipes_get_the_same_rows_and_their_budget(
     assert one.recipe("cnn-masked").epochs == find("cnn-masked").epochs
     assert (one.recipe("flagship").epochs, one.recipe("flagship").squared_epochs) == (8, 2)
     assert Path(one.recipe("flagship").teacher) == tmp_path / "flagship-ensemble"
-    assert one.recipe("cnn, wide", find("cnn").but(width=64)).epochs == accuracy.BUDGET["cnn"]  # a variant's, too
+    assert one.recipe("cnn, wide", find("cnn").replace(width=64)).epochs == accuracy.BUDGET["cnn"]  # a variant's, too
     assert set(accuracy.BUDGET) <= set(BUILTIN_RECIPES)
 
 
@@ -54,7 +54,7 @@ def test_the_flagships_own_rows_are_the_ones_that_all_are_judged_on(accuracy: Mo
 def test_a_line_says_what_its_training_was(
     accuracy: ModuleType, few_faces: LabeledFaces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Recipe
 ) -> None:
-    small = tiny.but(name="flagship-ensemble", network="heatmap", folds=2, epochs=1, width=4)
+    small = tiny.replace(name="flagship-ensemble", network="heatmap", folds=2, epochs=1, width=4)
     monkeypatch.setitem(accuracy.BUILTIN_RECIPES, "flagship-ensemble", (small, None))
     one = bench(accuracy, few_faces, tmp_path)
     for _ in range(2):  # the second time it is there
@@ -85,7 +85,9 @@ def test_a_line_says_what_its_training_was(
 def test_a_run_that_has_seen_the_judged_rows_is_refused(
     accuracy: ModuleType, few_faces: LabeledFaces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Recipe
 ) -> None:
-    monkeypatch.setitem(accuracy.BUILTIN_RECIPES, "demo", (tiny.but(name="demo", epochs=1, expected_error=False), None))
+    monkeypatch.setitem(
+        accuracy.BUILTIN_RECIPES, "demo", (tiny.replace(name="demo", epochs=1, expected_error=False), None)
+    )
     one = bench(accuracy, few_faces, tmp_path)
     other = split_groups(few_faces, 0.3, 1)
     fit(one.recipe("demo"), few_faces, tmp_path / "demo", rows=other)

@@ -600,7 +600,7 @@ def test_a_recipe_of_one_s_own_is_trained_by_its_file(call: Call, here: Path, da
     (here / "mine.toml").write_text(own.to_toml())
     answer = call("train", "mine.toml", "--data", data)
     assert answer.code == 0, answer.err
-    assert read_toml(here / "runs" / "mine" / "recipe.toml") == own.but(name="mine")
+    assert read_toml(here / "runs" / "mine" / "recipe.toml") == own.replace(name="mine")
 
 
 def test_rows_that_cannot_be_read_are_noted_and_left_out(call: Call, here: Path, few_faces: LabeledFaces) -> None:
@@ -617,7 +617,7 @@ def test_rows_that_cannot_be_read_are_noted_and_left_out(call: Call, here: Path,
 
 
 def test_the_demo_makes_what_it_says(call: Call, here: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    small = BUILTIN_RECIPES["demo"][0].but(width=4, epochs=1, squared_epochs=0, precision="32-true")
+    small = BUILTIN_RECIPES["demo"][0].replace(width=4, epochs=1, squared_epochs=0, precision="32-true")
     monkeypatch.setitem(BUILTIN_RECIPES, "demo", (small, None))
     answer = call("demo", "--data", data, "--out", "made")
     assert answer.code == 0, answer.err

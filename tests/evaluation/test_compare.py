@@ -142,8 +142,8 @@ def test_recipes_are_trained_on_the_same_rows_and_never_twice(
 ) -> None:
     quiet = Console(file=io.StringIO())
     recipes = [
-        tiny.but(name="one", epochs=1, squared_epochs=0),
-        tiny.but(name="two", epochs=1, squared_epochs=0, flip=0),
+        tiny.replace(name="one", epochs=1, squared_epochs=0),
+        tiny.replace(name="two", epochs=1, squared_epochs=0, flip=0),
     ]
     folders = train_seeds(recipes, 2, few_faces, tmp_path, quiet)
     runs = [tmp_path / f"{name}-seed{seed}" for name in ("one", "two") for seed in (0, 1)]
@@ -162,5 +162,7 @@ def test_no_spread_without_two_trainings_of_two_recipes(
     seeds: int, names: tuple[str, ...], tiny: Recipe, few_faces: LabeledFaces, tmp_path: Path
 ) -> None:
     with pytest.raises(BadChoice, match="--seeds"):
-        train_seeds([tiny.but(name=name) for name in names], seeds, few_faces, tmp_path, Console(file=io.StringIO()))
+        train_seeds(
+            [tiny.replace(name=name) for name in names], seeds, few_faces, tmp_path, Console(file=io.StringIO())
+        )
     assert not list(tmp_path.iterdir())

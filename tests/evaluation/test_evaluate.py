@@ -63,7 +63,7 @@ def test_a_run_is_judged_on_the_rows_it_kept_aside(
 
 
 def test_a_committees_story_has_each_networks_curve(tiny: Recipe, few_faces: LabeledFaces, tmp_path: Path) -> None:
-    fit(tiny.but(name="both", folds=2, epochs=2, expected_error=False), few_faces, tmp_path / "run")
+    fit(tiny.replace(name="both", folds=2, epochs=2, expected_error=False), few_faces, tmp_path / "run")
     evaluate(tmp_path / "run", few_faces, tmp_path / "out")
     page = (tmp_path / "out" / "evaluate.html").read_text()
     assert "2 networks of 2 epochs" in page

@@ -30,8 +30,8 @@ def a_model(network: str = "heatmap", keypoints: KeypointSet = FIFTEEN, *, expec
     return model.eval()
 
 
-def mirrored_too(model: Model, images: Tensor, source: Tensor) -> Tensor:
-    return model.mirrored_too(images, source)[0]
+def infer_with_flip(model: Model, images: Tensor, source: Tensor) -> Tensor:
+    return model.infer_with_flip(images, source)[0]
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,9 @@ def test_many_faces_are_predicted_in_parts_and_in_order(
 def test_predict_is_forward(faces: NDArray[np.uint8], source: NDArray[np.int64], images: Tensor) -> None:
     model, asked = a_model(), torch.from_numpy(source)
     np.testing.assert_allclose(model.predict(faces, source), model(images, asked), atol=1e-4)
-    np.testing.assert_allclose(model.predict(faces, source, flip=True), mirrored_too(model, images, asked), atol=1e-4)
+    np.testing.assert_allclose(
+        model.predict(faces, source, flip=True), infer_with_flip(model, images, asked), atol=1e-4
+    )
 
 
 def test_predict_leaves_dropout_out(faces: NDArray[np.uint8], source: NDArray[np.int64]) -> None:
@@ -84,7 +86,7 @@ def test_read_only_faces_are_welcome(faces: NDArray[np.uint8], source: NDArray[n
     np.testing.assert_array_equal(a_model().predict(locked, source), a_model().predict(faces, source))
 
 
-@pytest.mark.parametrize("answer", [Model.forward, mirrored_too])
+@pytest.mark.parametrize("answer", [Model.forward, infer_with_flip])
 @torch.no_grad()
 def test_what_a_source_adds_is_added(
     images: Tensor, source: NDArray[np.int64], answer: Callable[[Model, Tensor, Tensor], Tensor]
@@ -101,10 +103,10 @@ def test_a_mirrored_face_gets_mirrored_points(name: str, images: Tensor, source:
     model, asked = a_model(name), torch.from_numpy(source)
     model.label_offset.zero_()  # it stays in the image's frame, see the test above
     swap = torch.from_numpy(FIFTEEN.mirror)
-    mirrored = mirrored_too(model, images.flip(3), asked)[:, swap]
+    mirrored = infer_with_flip(model, images.flip(3), asked)[:, swap]
     back = torch.stack([FACE_SIZE - 1 - mirrored[..., 0], mirrored[..., 1]], dim=-1)
-    torch.testing.assert_close(back, mirrored_too(model, images, asked), atol=1e-3, rtol=0)
-    assert not torch.allclose(mirrored_too(model, images, asked), model(images, asked), atol=0.01)
+    torch.testing.assert_close(back, infer_with_flip(model, images, asked), atol=1e-3, rtol=0)
+    assert not torch.allclose(infer_with_flip(model, images, asked), model(images, asked), atol=0.01)
 
 
 @pytest.mark.parametrize("flip", [False, True])

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from facepoints.errors import BadChoice
 from facepoints.keypoints import FACE_SIZE
 from facepoints.models.heatmaps import HeatmapNetwork
-from facepoints.models.networks import NETWORKS, Regression, Same, Size, build
+from facepoints.models.networks import NETWORKS, Regression, SamePadConv2d, Size, build
 
 SMALL = Size(width=4, kernel=3, dense_units=16, dropout=0.5)
 
@@ -55,7 +55,7 @@ def test_point_maps_is_compact() -> None:
 @pytest.mark.parametrize("kernel", [1, 2, 3, 4, 5])
 def test_same_pads_as_keras_does(kernel: int) -> None:
     torch.manual_seed(0)
-    ours = Same(3, 6, kernel)
+    ours = SamePadConv2d(3, 6, kernel)
     theirs = nn.Conv2d(3, 6, kernel, padding="same")
     theirs.load_state_dict(ours.state_dict())
     x = torch.randn(2, 3, 13, 12)
@@ -116,7 +116,7 @@ def test_maps_are_read_at_the_middle_of_their_cells() -> None:
 def test_what_is_seen_is_what_is_said(name: str, images: Tensor) -> None:
     network = trained_a_bit(name, 4)
     assert isinstance(network, HeatmapNetwork)
-    seen, source = network.look(images), torch.tensor([0, 1, 0, 1, 1])
+    seen, source = network.extract(images), torch.tensor([0, 1, 0, 1, 1])
     said = seen.points.view(5, 2, 4, 2)[torch.arange(5), source]
     torch.testing.assert_close(network(images, source), said)
     assert ((seen.spread > 0) & (seen.spread < FACE_SIZE)).all()
@@ -144,7 +144,7 @@ def test_a_deaf_head_answers_with_the_other_source_s(images: Tensor) -> None:
     assert isinstance(network, HeatmapNetwork)
     a, b = (network(images, torch.full((5,), source)) for source in (0, 1))
     # A never labeled point 0, B never points 1 and 2, nobody point 3
-    network.hear(torch.tensor([[False, True, True, False], [True, False, False, False]]))
+    network.set_labeled(torch.tensor([[False, True, True, False], [True, False, False, False]]))
     a_now, b_now = (network(images, torch.full((5,), source)) for source in (0, 1))
     assert torch.equal(a_now, torch.stack([b[:, 0], a[:, 1], a[:, 2], a[:, 3]], dim=1))
     assert torch.equal(b_now, torch.stack([b[:, 0], a[:, 1], a[:, 2], b[:, 3]], dim=1))

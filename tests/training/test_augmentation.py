@@ -28,24 +28,24 @@ DOT = 2.0  # px, standard deviation of a dot: smooth enough to be found to a hun
 PLAIN = Recipe()
 
 GEOMETRY = {
-    "rotation": PLAIN.but(rotation=40.0),
-    "any rotation": PLAIN.but(rotation=180.0),
-    "angles": PLAIN.but(angles=(-15.0, 0.0, 15.0)),
-    "shift": PLAIN.but(shift=12.0),
-    "scale": PLAIN.but(scale=0.3),
-    "shear": PLAIN.but(shear=20.0),
-    "flip": PLAIN.but(flip=1.0),
-    "half flipped": PLAIN.but(flip=0.5),
-    "all": PLAIN.but(flip=0.5, rotation=40.0, shift=8.0, scale=0.3, shear=15.0),
+    "rotation": PLAIN.replace(rotation=40.0),
+    "any rotation": PLAIN.replace(rotation=180.0),
+    "angles": PLAIN.replace(angles=(-15.0, 0.0, 15.0)),
+    "shift": PLAIN.replace(shift=12.0),
+    "scale": PLAIN.replace(scale=0.3),
+    "shear": PLAIN.replace(shear=20.0),
+    "flip": PLAIN.replace(flip=1.0),
+    "half flipped": PLAIN.replace(flip=0.5),
+    "all": PLAIN.replace(flip=0.5, rotation=40.0, shift=8.0, scale=0.3, shear=15.0),
 }
 LIGHT = {
-    "brightness": PLAIN.but(brightness=0.5),
-    "contrast": PLAIN.but(contrast=2.0),
-    "gamma": PLAIN.but(gamma=2.0),
-    "blur": PLAIN.but(blur=1.0),
-    "noise": PLAIN.but(noise=0.5),
+    "brightness": PLAIN.replace(brightness=0.5),
+    "contrast": PLAIN.replace(contrast=2.0),
+    "gamma": PLAIN.replace(gamma=2.0),
+    "blur": PLAIN.replace(blur=1.0),
+    "noise": PLAIN.replace(noise=0.5),
 }
-EVERYTHING = GEOMETRY["all"].but(brightness=0.5, contrast=2.0, gamma=2.0, blur=0.5, noise=0.3)
+EVERYTHING = GEOMETRY["all"].replace(brightness=0.5, contrast=2.0, gamma=2.0, blur=0.5, noise=0.3)
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -147,9 +147,9 @@ def test_a_mirror_swaps_left_and_right(noisy: Batch) -> None:
 
 
 def test_half_of_the_faces_are_mirrored_when_half_are_asked_for() -> None:
-    _, mirrored = draw_matrices(2000, PLAIN.but(flip=0.5), generator())
+    _, mirrored = draw_matrices(2000, PLAIN.replace(flip=0.5), generator())
     assert 0.45 < mirrored.float().mean() < 0.55
-    assert not draw_matrices(100, PLAIN.but(rotation=9.0), generator())[1].any()
+    assert not draw_matrices(100, PLAIN.replace(rotation=9.0), generator())[1].any()
 
 
 @pytest.mark.parametrize("name", GEOMETRY)
@@ -166,8 +166,8 @@ def test_exactly_the_points_that_leave_the_image_become_unobserved(noisy: Batch,
 
 
 def test_points_just_outside_are_learned_where_the_recipe_says_so(noisy: Batch) -> None:
-    recipe = PLAIN.but(crop_jitter=1.0, shift=10.0)
-    within, beyond = (augment(noisy, recipe.but(beyond=b), FIFTEEN, generator(3)) for b in (0.0, 8.0))
+    recipe = PLAIN.replace(crop_jitter=1.0, shift=10.0)
+    within, beyond = (augment(noisy, recipe.replace(out_of_frame_margin=b), FIFTEEN, generator(3)) for b in (0.0, 8.0))
     assert torch.equal(within.points, beyond.points)
     assert torch.equal(within.images, beyond.images)
     out = (-0.5 - within.points).maximum(within.points - 95.5).amax(dim=2)
@@ -232,14 +232,14 @@ def turned(matrix: Tensor) -> Tensor:
 
 
 def test_fixed_angles_are_the_only_ones() -> None:
-    matrix, _ = draw_matrices(600, PLAIN.but(angles=(-15.0, 0.0, 15.0), rotation=90.0, scale=0.2), generator())
+    matrix, _ = draw_matrices(600, PLAIN.replace(angles=(-15.0, 0.0, 15.0), rotation=90.0, scale=0.2), generator())
     angles, number = turned(matrix).round(decimals=2).unique(return_counts=True)
     assert angles.tolist() == [-15, 0, 15]
     assert number.min() > 150
 
 
 def test_a_positive_angle_turns_clockwise() -> None:
-    matrix, mirrored = draw_matrices(1, PLAIN.but(angles=(90.0,)), generator())
+    matrix, mirrored = draw_matrices(1, PLAIN.replace(angles=(90.0,)), generator())
     top = torch.tensor([[[47.5, 10.0]]])
     batch = Batch(torch.zeros(1, 1, 96, 96), top, torch.ones(1, 1).bool(), torch.zeros(1).long())
     right = move(batch, matrix, mirrored, KeypointSet(("nose_tip",))).points
@@ -247,17 +247,17 @@ def test_a_positive_angle_turns_clockwise() -> None:
 
 
 def test_changes_fill_their_range_and_stay_in_it() -> None:
-    rotated, _ = draw_matrices(2000, PLAIN.but(rotation=20.0), generator())
+    rotated, _ = draw_matrices(2000, PLAIN.replace(rotation=20.0), generator())
     assert 19 < turned(rotated).abs().max() <= 20.001
-    scaled, _ = draw_matrices(2000, PLAIN.but(scale=0.25), generator())
+    scaled, _ = draw_matrices(2000, PLAIN.replace(scale=0.25), generator())
     size = torch.linalg.det(scaled[:, :, :2]).sqrt()
     assert 1 / 1.2501 < size.min() < 1 / 1.24
     assert 1.24 < size.max() < 1.2501
     assert abs(float(size.log().mean())) < 0.01  # as often smaller as larger
-    shifted, _ = draw_matrices(2000, PLAIN.but(shift=6.0), generator())
+    shifted, _ = draw_matrices(2000, PLAIN.replace(shift=6.0), generator())
     assert (shifted[:, :, 2].abs().amax(dim=0) > 5.9).all()
     assert shifted[:, :, 2].abs().max() <= 6.001
-    sheared, _ = draw_matrices(2000, PLAIN.but(shear=10.0), generator())
+    sheared, _ = draw_matrices(2000, PLAIN.replace(shear=10.0), generator())
     slant = math.tan(math.radians(10))
     assert 0.98 * slant < sheared[:, 0, 1].abs().max() <= 1.0001 * slant
 
@@ -270,7 +270,7 @@ def test_the_middle_of_the_face_stays_but_for_the_shift(name: str) -> None:
 
 
 def test_noise_and_blur_touch_their_share(noisy: Batch) -> None:
-    after = augment(noisy, PLAIN.but(blur=0.3), FIFTEEN, generator())
+    after = augment(noisy, PLAIN.replace(blur=0.3), FIFTEEN, generator())
     share = (after.images != noisy.images).flatten(1).any(dim=1).float().mean()
     assert 0.1 < share < 0.5
 

@@ -59,11 +59,11 @@ def test_the_lesson_is_moved_as_labels_are(few_faces: LabeledFaces) -> None:
 
 @pytest.fixture(scope="module")
 def student(tiny: Recipe) -> Recipe:
-    return tiny.but(name="student", network="heatmap-wide", epochs=2)
+    return tiny.replace(name="student", network="heatmap-wide", epochs=2)
 
 
 def test_a_run_teaches(student: Recipe, tiny_run: Path, few_faces: LabeledFaces, tmp_path: Path) -> None:
-    taught = student.but(teacher=str(tiny_run))
+    taught = student.replace(teacher=str(tiny_run))
     alone, with_teacher = fit(student, few_faces, tmp_path / "alone"), fit(taught, few_faces, tmp_path / "taught")
     assert alone.overall is not None
     assert with_teacher.overall is not None
@@ -73,9 +73,9 @@ def test_a_run_teaches(student: Recipe, tiny_run: Path, few_faces: LabeledFaces,
 def test_a_recipe_of_the_book_is_trained_first_on_the_same_rows(
     student: Recipe, tiny: Recipe, few_faces: LabeledFaces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("facepoints.training.fit.find", lambda name: tiny.but(name=name))
+    monkeypatch.setattr("facepoints.training.fit.find", lambda name: tiny.replace(name=name))
     rows = Split(np.arange(10, 60), np.arange(10))
-    taught = student.but(teacher="cnn-masked", drop_label_issues="")
+    taught = student.replace(teacher="cnn-masked", drop_label_issues="")
     fit(taught, few_faces, tmp_path / "run", rows=rows)
     teacher = (tmp_path / "run" / "teacher" / "run.json").read_text()
     own = (tmp_path / "run" / "run.json").read_text()
@@ -94,7 +94,7 @@ def test_a_recipe_of_the_book_is_trained_first_on_the_same_rows(
 def test_a_teacher_that_is_none(
     changes: dict[str, object], message: str, student: Recipe, tiny_run: Path, few_faces: LabeledFaces, tmp_path: Path
 ) -> None:
-    recipe = student.but(**{"teacher": str(tiny_run), **changes})
+    recipe = student.replace(**{"teacher": str(tiny_run), **changes})
     with pytest.raises(BadChoice, match=message):
         fit(recipe, few_faces, tmp_path / "run")
     assert not (tmp_path / "run" / "scores.json").exists()
@@ -110,4 +110,4 @@ def test_a_network_without_maps_is_no_student(
     student: Recipe, tiny_run: Path, few_faces: LabeledFaces, tmp_path: Path
 ) -> None:
     with pytest.raises(BadChoice, match="needs a network with maps"):
-        fit(student.but(network="plain", teacher=str(tiny_run)), few_faces, tmp_path / "run")
+        fit(student.replace(network="plain", teacher=str(tiny_run)), few_faces, tmp_path / "run")

@@ -31,7 +31,7 @@ KINDS = ("heatmap", "heatmap-wide")
 
 @pytest.fixture
 def ensemble(tiny: Recipe) -> Recipe:
-    return tiny.but(
+    return tiny.replace(
         name="both", network="heatmap", folds=2, ensemble_networks=KINDS, epochs=1, width=4, expected_error=False
     )
 
@@ -50,7 +50,7 @@ def models(n: int = 3) -> list[Model]:
 
 
 def test_each_fold_trains_each_kind_with_a_seed_of_its_own(ensemble: Recipe) -> None:
-    members = member_recipes(ensemble.but(seed=7))
+    members = member_recipes(ensemble.replace(seed=7))
     assert [(fold, recipe.network) for fold, recipe in members] == [(f, kind) for f in (0, 1) for kind in KINDS]
     assert [recipe.seed for _, recipe in members] == [7, 8, 9, 10]
     assert len({recipe.name for _, recipe in members}) == 4
@@ -174,7 +174,7 @@ def test_a_stopped_ensemble_goes_on_with_the_members_it_lacks(
 
 def test_members_without_maps_are_refused(ensemble: Recipe, few_faces: LabeledFaces, tmp_path: Path) -> None:
     with pytest.raises(BadChoice, match="needs networks with maps"):
-        fit(ensemble.but(ensemble_networks=("dense",)), few_faces, tmp_path)
+        fit(ensemble.replace(ensemble_networks=("dense",)), few_faces, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -182,14 +182,14 @@ def test_force_replaces_every_member(
     ensemble: Recipe, few_faces: LabeledFaces, plain_split: Split, tmp_path: Path
 ) -> None:
     fit(ensemble, few_faces, tmp_path, rows=plain_split)
-    alone = ensemble.but(ensemble_networks=())
+    alone = ensemble.replace(ensemble_networks=())
     fit(alone, few_faces, tmp_path, rows=plain_split, force=True)
     assert sorted(path.name for path in (tmp_path / "members").iterdir()) == ["both-0-heatmap", "both-1-heatmap"]
     assert json.loads((tmp_path / "scores.json").read_text())["epochs"] == 2
-    fit(ensemble.but(folds=0, ensemble_networks=()), few_faces, tmp_path, rows=plain_split, force=True)
+    fit(ensemble.replace(folds=0, ensemble_networks=()), few_faces, tmp_path, rows=plain_split, force=True)
     assert not (tmp_path / "members").exists()
 
 
 def test_one_fold_would_leave_nothing_to_learn_from(ensemble: Recipe, few_faces: LabeledFaces, tmp_path: Path) -> None:
     with pytest.raises(BadChoice, match="folds=1 would leave no rows"):
-        fit(ensemble.but(folds=1), few_faces, tmp_path)
+        fit(ensemble.replace(folds=1), few_faces, tmp_path)

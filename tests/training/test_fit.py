@@ -116,7 +116,7 @@ def test_the_kept_model_is_the_best_epoch_s_and_scores_as_written(tiny_run: Path
 
 
 def test_the_loss_falls(small: Recipe, few_faces: LabeledFaces, tmp_path: Path) -> None:
-    fit(small.but(epochs=12, learning_rate=3e-3), few_faces, tmp_path)
+    fit(small.replace(epochs=12, learning_rate=3e-3), few_faces, tmp_path)
     losses = [epoch["training_loss"] for epoch in history(tmp_path)]
     assert losses[-1] < 0.5 * losses[0]
     rmse = [epoch["validation_rmse"] for epoch in history(tmp_path)]
@@ -140,7 +140,7 @@ def test_another_recipe_or_other_data_is_not_mixed_in(
 ) -> None:
     before = content(tiny_run)
     for recipe, data, message in (
-        (tiny.but(width=8), few_faces, r"holds another recipe \(width is 4 there, 8 here\)"),
+        (tiny.replace(width=8), few_faces, r"holds another recipe \(width is 4 there, 8 here\)"),
         (tiny, few_faces.take(np.arange(59)), "was trained on other data"),
         (tiny, with_garbage, "was trained on other data"),
     ):
@@ -152,13 +152,13 @@ def test_another_recipe_or_other_data_is_not_mixed_in(
 
 def test_the_name_of_a_recipe_decides_nothing(tiny_run: Path, tiny: Recipe, few_faces: LabeledFaces) -> None:
     with pytest.raises(AlreadyTrained):
-        fit(tiny.but(name="renamed", summary="the same"), few_faces, tiny_run)
+        fit(tiny.replace(name="renamed", summary="the same"), few_faces, tiny_run)
 
 
 def test_force_trains_anew(small: Recipe, few_faces: LabeledFaces, tmp_path: Path, last_weights: Weights) -> None:
     fit(small, few_faces, tmp_path)
     first = last_weights(tmp_path)
-    fit(small.but(seed=1, epochs=2), few_faces, tmp_path, force=True)
+    fit(small.replace(seed=1, epochs=2), few_faces, tmp_path, force=True)
     assert not equal(last_weights(tmp_path), first)
     assert len(history(tmp_path)) == 2
     assert read_toml(tmp_path / "recipe.toml").seed == 1
@@ -187,7 +187,7 @@ def test_what_cannot_be_trained_is_said_before_anything_is_written(
     changes, machine, message = IMPOSSIBLE[kind]
     few = few_faces.take(np.arange(0, 60, 3))
     with pytest.raises(BadChoice, match=message) as error:
-        fit(small.but(**changes), few, tmp_path / "run", machine=machine)
+        fit(small.replace(**changes), few, tmp_path / "run", machine=machine)
     assert "\n" not in str(error.value)
     assert not (tmp_path / "run").exists()
 
@@ -197,7 +197,7 @@ def test_force_loses_nothing_to_a_training_that_cannot_be(
 ) -> None:
     before = content(tiny_run)
     with pytest.raises(BadChoice, match="did you mean 'heatmap'"):
-        fit(tiny.but(network="pointmaps"), few_faces, tiny_run, force=True)
+        fit(tiny.replace(network="pointmaps"), few_faces, tiny_run, force=True)
     assert content(tiny_run) == before
 
 
@@ -211,13 +211,13 @@ import torch
 import torch._dynamo  # optimizers ask for it: once here, not seconds in each child
 from lightning.pytorch import Callback
 
-from facepoints.data.synthetic.faces import drawn_training
+from facepoints.data.synthetic.faces import synthetic_training
 from facepoints.training import lightning_module as fitting
 from facepoints.training import run_folder
 from facepoints.training.augmentation import Batch, augment
 from facepoints.training.fit import fit
 from facepoints.training.recipe import read_toml
-from facepoints.files import written_whole
+from facepoints.files import atomic_write
 
 
 def die(*_):
@@ -246,7 +246,7 @@ class Die(Callback):
 
 
 recipe, runs = read_toml(Path(sys.argv[1])), Path(sys.argv[2])
-data = drawn_training(60, seed=5)
+data = synthetic_training(60, seed=5)
 for moment in sys.argv[4:]:
     child = os.fork()  # nothing was computed yet: torch has no threads to lose
     if child == 0:
@@ -258,7 +258,7 @@ for moment in sys.argv[4:]:
             def half(path, *rest):
                 saved.append(path)
                 if len(saved) == 2:
-                    with written_whole(path) as beside:
+                    with atomic_write(path) as beside:
                         beside.write_bytes(b"half")
                         die()
                 written(path, *rest)
@@ -306,7 +306,7 @@ def test_a_killed_training_goes_on_to_the_same_end(
     with pytest.raises(BadRun, match="a stopped training; go on with --resume"):
         fit(tiny, few_faces, run)
     with pytest.raises(BadRun, match="holds another recipe"):
-        fit(tiny.but(epochs=5), few_faces, run, resume=True)
+        fit(tiny.replace(epochs=5), few_faces, run, resume=True)
 
     scores = fit(tiny, few_faces, run, resume=True)
     assert equal(last_weights(run), last_weights(tiny_run))
@@ -325,7 +325,7 @@ def test_a_run_that_was_never_begun_can_be_resumed(
 
 
 def test_an_early_stop_stays_a_stop_when_resumed(small: Recipe, few_faces: LabeledFaces, tmp_path: Path) -> None:
-    recipe = small.but(patience=2, epochs=50, learning_rate=3e-2, optimizer="sgd", clip=1.0)
+    recipe = small.replace(patience=2, epochs=50, learning_rate=3e-2, optimizer="sgd", clip=1.0)
     fit(recipe, few_faces, tmp_path)
     first = history(tmp_path)
     best = int(np.argmin([epoch["validation_rmse"] for epoch in first]))
@@ -368,7 +368,7 @@ def test_the_same_seed_gives_the_same_weights(
     torch.manual_seed(99)
     fit(tiny, few_faces, tmp_path / "again")
     assert equal(last_weights(tmp_path / "again"), last_weights(tiny_run))
-    fit(tiny.but(seed=1), few_faces, tmp_path / "other")
+    fit(tiny.replace(seed=1), few_faces, tmp_path / "other")
     assert not equal(last_weights(tmp_path / "other"), last_weights(tiny_run))
 
 
@@ -382,7 +382,7 @@ def test_every_strategy_trains_and_never_reads_what_was_not_labeled(
     tmp_path: Path,
     last_weights: Weights,
 ) -> None:
-    recipe = small.but(missing=strategy, flip=0.5, rotation=10.0)
+    recipe = small.replace(missing=strategy, flip=0.5, rotation=10.0)
     for name, data in (("clean", few_faces), ("garbage", with_garbage)):
         scores = fit(recipe, data, tmp_path / name, rows=plain_split)
         assert np.isfinite(scores.rmse)
@@ -395,7 +395,7 @@ def test_validation_is_scored_on_labels_whatever_is_filled_in(
 ) -> None:
     labels = 2 * few_faces.observed[plain_split.validation].sum()
     for strategy in ("mean", "mask", "drop"):
-        scores = fit(small.but(missing=strategy), few_faces, tmp_path / strategy, rows=plain_split)
+        scores = fit(small.replace(missing=strategy), few_faces, tmp_path / strategy, rows=plain_split)
         assert scores.overall.values == labels
 
 
@@ -408,7 +408,7 @@ def test_validation_rows_teach_nothing(
     faces[plain_split.validation] = 255
     observed[plain_split.validation] = True
     other = replace(few_faces, points=points, faces=faces, observed=observed)
-    recipe = small.but(missing=strategy, ema=0.9)
+    recipe = small.replace(missing=strategy, ema=0.9)
     for name, data in (("one", few_faces), ("two", other)):
         fit(recipe, data, tmp_path / name, rows=plain_split)
     assert equal(last_weights(tmp_path / "one"), last_weights(tmp_path / "two"))
@@ -426,7 +426,7 @@ def test_rows_can_be_given(small: Recipe, few_faces: LabeledFaces, plain_split: 
 def test_fewer_keypoints_can_be_trained(
     keypoints: tuple[str, ...], small: Recipe, few_faces: LabeledFaces, tmp_path: Path
 ) -> None:
-    scores = fit(small.but(keypoints=keypoints), few_faces, tmp_path)
+    scores = fit(small.replace(keypoints=keypoints), few_faces, tmp_path)
     assert set(scores.by_keypoint) == set(keypoints)
     model, _ = load_model(tmp_path / "model.safetensors")
     assert model.keypoints == FIFTEEN.only(keypoints)
@@ -439,7 +439,7 @@ def test_fewer_keypoints_can_be_trained(
 def test_another_keypoint_set_can_be_trained(small: Recipe, few_faces: LabeledFaces, tmp_path: Path) -> None:
     own = KeypointSet(("chin", "left_ear", "right_ear"))
     data = replace(few_faces, points=few_faces.points[:, :3], observed=few_faces.observed[:, :3], keypoints=own)
-    fit(small.but(flip=0.5), data, tmp_path)
+    fit(small.replace(flip=0.5), data, tmp_path)
     assert load_model(tmp_path / "model.safetensors")[0].keypoints == own
 
 
@@ -450,7 +450,7 @@ def test_another_keypoint_set_can_be_trained(small: Recipe, few_faces: LabeledFa
 def test_every_network_trains(
     network: str, changes: dict[str, object], small: Recipe, few_faces: LabeledFaces, tmp_path: Path
 ) -> None:
-    fit(small.but(network=network, epochs=1, **changes), few_faces, tmp_path)
+    fit(small.replace(network=network, epochs=1, **changes), few_faces, tmp_path)
     assert np.isfinite(history(tmp_path)[0]["training_loss"])
 
 
@@ -460,7 +460,7 @@ def test_weight_decay_shrinks_weights_but_not_with_adam(
 ) -> None:
     sums = []
     for decay in (0.0, 5.0):
-        recipe = small.but(optimizer=optimizer, weight_decay=decay, learning_rate=1e-2, clip=0.1, epochs=1)
+        recipe = small.replace(optimizer=optimizer, weight_decay=decay, learning_rate=1e-2, clip=0.1, epochs=1)
         fit(recipe, few_faces, tmp_path / str(decay))
         weights = last_weights(tmp_path / str(decay))
         sums.append(sum(float(w.abs().sum()) for w in weights.values() if w.ndim > 1 and len(w) > 2))
@@ -469,7 +469,7 @@ def test_weight_decay_shrinks_weights_but_not_with_adam(
 
 
 def test_the_learning_rate_rises_and_falls(small: Recipe, few_faces: LabeledFaces, tmp_path: Path) -> None:
-    recipe = small.but(epochs=6, warmup_epochs=2.0, schedule="cosine", learning_rate=1e-2)
+    recipe = small.replace(epochs=6, warmup_epochs=2.0, schedule="cosine", learning_rate=1e-2)
     fit(recipe, few_faces, tmp_path)
     rates = [epoch["learning_rate"] for epoch in history(tmp_path)]
     np.testing.assert_allclose(rates, [0.005, 0.01, *(0.005 * (1 + np.cos(np.pi * np.arange(1, 5) / 4)))], atol=1e-9)
@@ -478,7 +478,7 @@ def test_the_learning_rate_rises_and_falls(small: Recipe, few_faces: LabeledFace
 def test_the_average_is_what_is_validated_and_kept(
     small: Recipe, few_faces: LabeledFaces, tmp_path: Path, last_weights: Weights
 ) -> None:
-    fit(small.but(ema=0.99, epochs=1), few_faces, tmp_path)
+    fit(small.replace(ema=0.99, epochs=1), few_faces, tmp_path)
     kept = load_model(tmp_path / "model.safetensors")[0].state_dict()
     last = last_weights(tmp_path)
     averaged = {name: last[f"averaged.module.{name}"] for name in kept}
@@ -495,7 +495,7 @@ def test_a_source_s_constant_offset_is_found(
     points = few_faces.points.copy()
     points[few_faces.source == 1, :, 0] += 4 - SOURCE_B_OFFSET[0]  # drawn faces have some already
     epochs = 25 if learned else 1
-    recipe = tiny.but(label_offset=learned, epochs=epochs, batch_size=4, schedule="constant", ema=0.0, rotation=0.0)
+    recipe = tiny.replace(label_offset=learned, epochs=epochs, batch_size=4, schedule="constant", ema=0.0, rotation=0.0)
     fit(recipe, replace(few_faces, points=points), tmp_path, rows=plain_split)
     offset = load_tree(tmp_path / "last.safetensors")["state_dict"]["model.label_offset"]
     if learned:
@@ -508,10 +508,10 @@ def test_a_source_s_constant_offset_is_found(
 
 def test_a_training_that_diverges_says_so(small: Recipe, few_faces: LabeledFaces, tmp_path: Path) -> None:
     with pytest.raises(BadRun, match=r"diverged in epoch 1: .* Lower learning_rate") as error:
-        fit(small.but(optimizer="sgd", learning_rate=10.0), few_faces, tmp_path)
+        fit(small.replace(optimizer="sgd", learning_rate=10.0), few_faces, tmp_path)
     assert "\n" not in str(error.value)
     assert not (tmp_path / "scores.json").exists()
-    fit(small.but(optimizer="sgd", clip=1.0), few_faces, tmp_path)  # nothing is in the way of the remedy
+    fit(small.replace(optimizer="sgd", clip=1.0), few_faces, tmp_path)  # nothing is in the way of the remedy
     assert np.isfinite(history(tmp_path)[-1]["training_loss"])
 
 
@@ -555,7 +555,7 @@ def test_suspects_are_left_out_of_training_and_stay_in_validation(
     poisoned[3], poisoned[5, few_faces.keypoints.index("nose_tip")] = 0.5, 95.0
     ends = []
     for faces, name in ((few_faces, "as they are"), (replace(few_faces, points=poisoned), "poisoned")):
-        recipe = tiny.but(epochs=1, squared_epochs=0, drop_label_issues=str(tmp_path / "audit.csv"))
+        recipe = tiny.replace(epochs=1, squared_epochs=0, drop_label_issues=str(tmp_path / "audit.csv"))
         scores = fit(recipe, faces, tmp_path / name, rows=split)
         assert scores.overall.faces == 20
         ends.append(load_model(tmp_path / name / "model.safetensors")[0].state_dict())
@@ -574,6 +574,6 @@ def test_mixed_precision_does_not_round_the_geometry(
         return augment(*arguments)
 
     monkeypatch.setattr(fitting, "augment", watched)
-    fit(tiny.but(epochs=1, squared_epochs=0, precision="bf16-mixed"), few_faces, tmp_path)
+    fit(tiny.replace(epochs=1, squared_epochs=0, precision="bf16-mixed"), few_faces, tmp_path)
     assert rounded
     assert not any(rounded)

@@ -98,7 +98,7 @@ def test_a_committees_networks_have_runs_of_their_own(
 
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(tmp_path)
-    folder, both = tmp_path / "run", tiny.but(name="both", folds=2, epochs=1, width=4, expected_error=False)
+    folder, both = tmp_path / "run", tiny.replace(name="both", folds=2, epochs=1, width=4, expected_error=False)
     fit(
         both,
         few_faces,

@@ -47,16 +47,16 @@ def test_a_recipe_survives_toml_json_and_files(recipe: Recipe, tmp_path: Path) -
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 def test_a_recipe_can_be_typed(recipe: Recipe) -> None:
     typed = [f"{name}={as_typed(value)}" for name, value in recipe.differences(Recipe()).items()]
-    assert Recipe(recipe.name, recipe.summary).but_set(typed) == recipe
+    assert Recipe(recipe.name, recipe.summary).with_settings(typed) == recipe
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 def test_differences_are_what_makes_one_of_the_other(recipe: Recipe) -> None:
     for other in (Recipe(), *RECIPES.values()):
         changes = recipe.differences(other)
-        assert other.but(name=recipe.name, summary=recipe.summary, **changes) == recipe
+        assert other.replace(name=recipe.name, summary=recipe.summary, **changes) == recipe
         assert {"name", "summary"}.isdisjoint(changes)
-    assert recipe.differences(recipe.but(name="other", summary="other")) == {}
+    assert recipe.differences(recipe.replace(name="other", summary="other")) == {}
 
 
 def test_the_toml_explains_every_field() -> None:
@@ -70,7 +70,7 @@ def test_the_toml_explains_every_field() -> None:
 
 def test_but_leaves_its_parent_alone() -> None:
     parent = Recipe()
-    child = parent.but(epochs=3)
+    child = parent.replace(epochs=3)
     assert (parent.epochs, child.epochs) == (30, 3)
     with pytest.raises(dataclasses.FrozenInstanceError):
         child.epochs = 4  # type: ignore[misc]
@@ -95,14 +95,14 @@ def test_but_leaves_its_parent_alone() -> None:
     ],
 )
 def test_typed_values_are_read_in_the_field_s_kind(typed: str, field: str, value: object) -> None:
-    found = getattr(Recipe().but_set([typed]), field)
+    found = getattr(Recipe().with_settings([typed]), field)
     assert found == value
     assert type(found) is type(value)
 
 
 def test_the_last_assignment_wins() -> None:
-    assert Recipe().but_set(["epochs=5", "epochs=6"]).epochs == 6
-    assert Recipe().but_set([]) == Recipe()
+    assert Recipe().with_settings(["epochs=5", "epochs=6"]).epochs == 6
+    assert Recipe().with_settings([]) == Recipe()
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_the_last_assignment_wins() -> None:
 )
 def test_wrong_assignments_are_named(typed: str, message: str) -> None:
     with pytest.raises(BadChoice) as error:
-        Recipe().but_set([typed])
+        Recipe().with_settings([typed])
     assert message in str(error.value)
 
 
@@ -158,7 +158,7 @@ def test_wrong_assignments_are_named(typed: str, message: str) -> None:
 )
 def test_values_of_another_kind_are_refused(field: str, value: object) -> None:
     with pytest.raises(BadChoice, match=f"field '{field}' is .*, expected a"):
-        Recipe().but(**{field: value})
+        Recipe().replace(**{field: value})
     table = {field: value}
     with pytest.raises(BadChoice, match=f"field '{field}'"):
         from_table(table)
@@ -171,13 +171,13 @@ LIMITED = [name for name, field in FIELDS.items() if math.isfinite(field.metadat
 def test_limits_belong_to_what_is_allowed(name: str) -> None:
     low, high = FIELDS[name].metadata["low"], FIELDS[name].metadata["high"]
     kind = type(FIELDS[name].default)
-    assert getattr(Recipe().but(**{name: kind(low)}), name) == kind(low)
+    assert getattr(Recipe().replace(**{name: kind(low)}), name) == kind(low)
     with pytest.raises(BadChoice, match=f"field '{name}' is .*, expected"):
-        Recipe().but(**{name: kind(low - 1)})
+        Recipe().replace(**{name: kind(low - 1)})
     if math.isfinite(high):
-        assert getattr(Recipe().but(**{name: kind(high)}), name) == kind(high)
+        assert getattr(Recipe().replace(**{name: kind(high)}), name) == kind(high)
         with pytest.raises(BadChoice, match=f"field '{name}' is .*, expected"):
-            Recipe().but(**{name: kind(high + 1)})
+            Recipe().replace(**{name: kind(high + 1)})
 
 
 def test_every_number_has_a_lower_limit() -> None:
@@ -189,12 +189,12 @@ def test_every_number_has_a_lower_limit() -> None:
     ("name", "choice"), [(name, choice) for name, field in FIELDS.items() for choice in field.metadata["among"]]
 )
 def test_whatever_is_offered_can_be_chosen(name: str, choice: str) -> None:
-    assert getattr(Recipe().but_set([f"{name}={choice}"]), name) == choice
+    assert getattr(Recipe().with_settings([f"{name}={choice}"]), name) == choice
     assert choice in meanings()[name][0]
 
 
 def test_whole_numbers_do_for_numbers() -> None:
-    recipe = Recipe().but(flip=1, angles=(0, 90))
+    recipe = Recipe().replace(flip=1, angles=(0, 90))
     assert (type(recipe.flip), recipe.angles) == (float, (0.0, 90.0))
     assert type(recipe.angles[0]) is float
 

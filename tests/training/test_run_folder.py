@@ -38,7 +38,7 @@ def _no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
 def suspicious(quick: Recipe, tmp_path: Path) -> Recipe:
     """A recipe that leaves out two suspects."""
     write_label_issues(SUSPECTS, tmp_path / "audit.csv")
-    return quick.but(drop_label_issues=str(tmp_path / "audit.csv"))
+    return quick.replace(drop_label_issues=str(tmp_path / "audit.csv"))
 
 
 def about(run: Path) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def test_force_leaves_nothing_of_the_old_run_but_what_is_not_ours(
     assert any((run / "tensorboard").iterdir())
     (run / "trackers.json").write_text('{"mlflow": "an old run"}')
     own.touch()
-    fit(quick.but(seed=1), few_faces, run, force=True)
+    fit(quick.replace(seed=1), few_faces, run, force=True)
     assert {path.name for path in run.iterdir() if path.is_dir() or path == own} == {"notes.txt"}
     assert not (run / "trackers.json").exists()
 

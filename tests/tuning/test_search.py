@@ -90,7 +90,7 @@ def test_a_search_trains_and_leaves_a_recipe_that_can_be_trained(
     rows = {(f / "run.json").read_text().partition("validation_rows")[2] for f in (tmp_path / "tune/trials").iterdir()}
     assert len(rows) == 1
     best = read_toml(tmp_path / "tune" / "best.toml")
-    assert best == START.but(name="small-tuned", summary=best.summary, **found.best.values)
+    assert best == START.replace(name="small-tuned", summary=best.summary, **found.best.values)
     kept = json.loads((tmp_path / "tune" / "study.json").read_text())
     assert kept["best"]["rmse"] == found.best.rmse
     assert len(kept["trials"]) == 3
@@ -99,7 +99,7 @@ def test_a_search_trains_and_leaves_a_recipe_that_can_be_trained(
 def test_all_trials_are_judged_on_the_same_rows_and_begin_with_the_recipe(trainings: Trainings, go: Go) -> None:
     found = go()
     assert len(found.finished) == len(trainings.recipes) == 6
-    assert trainings.recipes[0] == START.but(epochs=4)
+    assert trainings.recipes[0] == START.replace(epochs=4)
     assert len({id(rows) for rows in trainings.rows}) == 1
     assert {recipe.epochs for recipe in trainings.recipes} == {4}
     assert len({recipe.learning_rate for recipe in trainings.recipes}) == 6
@@ -209,7 +209,7 @@ def test_hyperband_prunes_where_each_bracket_sees_enough_trials(epochs: int, tri
 
 
 OTHERS: dict[str, tuple[Plan, str]] = {
-    "recipe": (replace(PLAN, recipe=START.but(kernel=5)), "another recipe (kernel is 3 there, 5 here)"),
+    "recipe": (replace(PLAN, recipe=START.replace(kernel=5)), "another recipe (kernel is 3 there, 5 here)"),
     "epochs": (replace(PLAN, epochs=5), "trials of 4 epochs, not 5"),
     "range": (
         replace(PLAN, space=SPACE | {"dropout": Range(0, 0.4)}),
@@ -249,7 +249,7 @@ def test_whoever_made_a_study_and_was_killed_at_once_is_followed(trainings: Trai
     with quiet_optuna():
         optuna.create_study(storage=url, study_name=START.name)
     assert len(go(replace(PLAN, trials=2), storage=url).finished) == 2
-    assert trainings.recipes[0] == START.but(epochs=4)
+    assert trainings.recipes[0] == START.replace(epochs=4)
 
 
 def test_two_searches_in_one_folder_are_refused(trainings: Trainings, go: Go, tmp_path: Path) -> None:
@@ -301,4 +301,4 @@ def test_a_folder_that_cannot_be_written_is_one_line(trainings: Trainings, go: G
 
 def test_a_teacher_is_not_trained_for_every_trial(trainings: Trainings, go: Go) -> None:
     with pytest.raises(BadChoice, match="train it once"):
-        go(replace(PLAN, recipe=START.but(teacher="cnn-masked", network="heatmap")))
+        go(replace(PLAN, recipe=START.replace(teacher="cnn-masked", network="heatmap")))

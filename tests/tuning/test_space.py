@@ -122,7 +122,7 @@ def test_what_cannot_be_is_not_suggested(few_faces: LabeledFaces) -> None:
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_size_is_used_where_it_changes_the_network(network: str) -> None:
-    used = sizes_used(START.but(network=network))
+    used = sizes_used(START.replace(network=network))
     assert used <= {"width", "kernel", "dense_units", "dropout"}
     assert used
 
@@ -135,7 +135,7 @@ def test_the_plain_network_uses_all_sizes_and_the_dense_one_no_filters() -> None
 def test_every_draw_is_a_recipe_within_the_space(few_faces: LabeledFaces) -> None:
     space = suggested_space(START, few_faces) | read_space(START, ["weight_decay=1e-6..1e-1", "shear=0.0001..45"])
     for values in drawn_values(space, 40):
-        recipe = START.but(**values)
+        recipe = START.replace(**values)
         for field, domain in space.items():
             value = getattr(recipe, field)
             assert type(value) is type(getattr(START, field))

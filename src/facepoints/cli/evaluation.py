@@ -104,7 +104,7 @@ def compare(
         raise BadChoice(f"compare {models[0]}: give two or more models, or with --seeds recipes")
     if changes and seeds is None:
         raise BadChoice("--set changes a recipe that --seeds trains; models that are trained cannot be changed")
-    recipes = [] if seeds is None else [open_recipe(name).but_set(changes or []) for name in models]
+    recipes = [] if seeds is None else [open_recipe(name).with_settings(changes or []) for name in models]
     labeled = labeled_faces(data, skip_broken, corrections)
     with console.status("starting ..."):
         from facepoints.evaluation.compare import Candidate, compare

@@ -95,7 +95,7 @@ def train(
     from facepoints.data.corrections import read_corrections
     from facepoints.training.builtin_recipes import open_recipe
 
-    chosen = _changed(open_recipe(recipe).but_set(changes or []), epochs=epochs, seed=seed, precision=precision)
+    chosen = _changed(open_recipe(recipe).with_settings(changes or []), epochs=epochs, seed=seed, precision=precision)
     folder = run or Path("runs") / chosen.name
     read = read_corrections(corrections) if corrections else None
     labeled = labeled_faces(data, skip_broken, corrections, read)
@@ -172,7 +172,7 @@ def tune(
     """Search better values for a recipe's fields by many short trainings; write the best recipe and a report."""
     from facepoints.training.builtin_recipes import open_recipe
 
-    start = _changed(open_recipe(recipe).but_set(changes or []), seed=seed)
+    start = _changed(open_recipe(recipe).with_settings(changes or []), seed=seed)
     with console.status("starting torch ..."):
         from facepoints.reports.tuning.page import print_study, write_page
         from facepoints.training.trainer import Machine
@@ -200,7 +200,7 @@ def tune(
 
 def _changed(recipe: Recipe, **fields: object) -> Recipe:
     """The recipe with the fields that were given on the command line."""
-    return recipe.but(**{name: value for name, value in fields.items() if value is not None})
+    return recipe.replace(**{name: value for name, value in fields.items() if value is not None})
 
 
 def _print_estimate(recipe: Recipe, labeled: LabeledFaces, accelerator: str) -> None:

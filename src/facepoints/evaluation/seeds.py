@@ -35,7 +35,7 @@ def train_seeds(
         for seed in range(seeds):
             folder = out / f"{recipe.name}-seed{seed}"
             folders.setdefault(recipe.name, []).append(folder)
-            one = recipe.but(seed=seed, split="groups", validation_fraction=fraction)
+            one = recipe.replace(seed=seed, split="groups", validation_fraction=fraction)
             console.print(f"{recipe.name}, training {seed + 1} of {seeds}", highlight=False)
             try:
                 fit(one, data, folder, rows=rows, resume=True, callbacks=[TrainingProgress(console)])

@@ -79,7 +79,7 @@ class Graph(nn.Module):
         self.model = model
 
     def forward(self, faces: Tensor, source: Tensor) -> tuple[Tensor, ...]:
-        points, error = self.model.answer(faces.unsqueeze(1).float() / 255, source)
+        points, error = self.model.infer(faces.unsqueeze(1).float() / 255, source)
         return (points,) if error is None else (points, error)
 
 
@@ -205,7 +205,7 @@ def compare(model: Model, path: Path, faces: NDArray[np.uint8], kind: str = "rea
         points, error = network(faces, source)
         with torch.inference_mode():
             images = torch.from_numpy(faces.copy()).unsqueeze(1).float() / 255
-            expected, known_error = model.answer(images, torch.full((len(faces),), source))
+            expected, known_error = model.infer(images, torch.full((len(faces),), source))
         away.append(float(np.abs(points - expected.numpy()).max()))
         if known_error is not None:
             off.append(float(np.abs(error - known_error.numpy()).max()))

@@ -13,29 +13,29 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from facepoints.models.heatmaps import AllSources, Seen
+from facepoints.models.heatmaps import Features, MultiSourceNetwork
 
 
-class Ensemble(AllSources):
+class Ensemble(MultiSourceNetwork):
     """Networks with maps that answer together, each in the frame of its own label offset."""
 
     shift: Tensor
     bias_correction: Tensor
 
-    def __init__(self, members: Sequence[AllSources]) -> None:
+    def __init__(self, members: Sequence[MultiSourceNetwork]) -> None:
         super().__init__(members[0].keypoints, deep_channels=sum(member.deep_channels for member in members))
         self.members = nn.ModuleList(members)
-        answers = self.answering.numel()
+        answers = self.source_channels.numel()
         self.register_buffer("shift", torch.zeros(len(members), answers, 2))
         self.register_buffer("bias_correction", torch.zeros(2 * answers + 1, 2 * answers))
 
-    def look(self, images: Tensor) -> Seen:
-        seen = [member.look(images) for member in self.members]  # type: ignore[operator]
+    def extract(self, images: Tensor) -> Features:
+        seen = [member.extract(images) for member in self.members]  # type: ignore[operator]
         each = torch.stack([one.points for one in seen], dim=1) + self.shift
         points = each.mean(1)
         spread = torch.stack([one.spread for one in seen]).square().mean(0)
         apart = (each - points.unsqueeze(1)).square().sum(3).mean(1)
-        return Seen(
+        return Features(
             points,
             (spread + apart).sqrt(),
             torch.stack([one.peak for one in seen]).mean(0),
@@ -43,7 +43,7 @@ class Ensemble(AllSources):
             torch.stack([one.maps for one in seen]).mean(0),
         )
 
-    def settled(self, points: Tensor) -> Tensor:
+    def corrected(self, points: Tensor) -> Tensor:
         """The points (n, answers, 2), straightened: after a mirrored view is averaged in, as labels have sides."""
         flat = points.flatten(1)
         return points + (flat @ self.bias_correction[:-1] + self.bias_correction[-1]).view_as(points)

@@ -19,7 +19,7 @@ CELLS = 24
 """Rows and columns of a map: a cell is 4 pixels wide."""
 
 
-class Seen(NamedTuple):
+class Features(NamedTuple):
     """What the network saw in n images, for all answers: the points of source A, then those of B."""
 
     points: Tensor
@@ -51,18 +51,18 @@ class Residual(nn.Module):
         return F.relu(self.body(x) + x, inplace=True)
 
 
-class AllSources(nn.Module):
+class MultiSourceNetwork(nn.Module):
     """Networks that see what each source would say; the source of each image tells which of it is given."""
 
-    answering: Tensor
+    source_channels: Tensor
 
     def __init__(self, keypoints: int, deep_channels: int) -> None:
         super().__init__()
         self.keypoints = keypoints
         self.deep_channels = deep_channels
-        self.register_buffer("answering", torch.arange(len(SOURCES) * keypoints).view(len(SOURCES), keypoints))
+        self.register_buffer("source_channels", torch.arange(len(SOURCES) * keypoints).view(len(SOURCES), keypoints))
 
-    def hear(self, labeled: Tensor) -> None:
+    def set_labeled(self, labeled: Tensor) -> None:
         """Let source A answer for the points that source B never labels, and the other way round.
 
         labeled bool (sources, k): did training rows of this source have this point? A head that never heard of a
@@ -70,25 +70,25 @@ class AllSources(nn.Module):
         """
         for source in range(len(SOURCES)):
             deaf = ~labeled[source] & labeled[1 - source]
-            self.answering[source, deaf] = (1 - source) * self.keypoints + torch.nonzero(deaf).flatten()
+            self.source_channels[source, deaf] = (1 - source) * self.keypoints + torch.nonzero(deaf).flatten()
 
-    def look(self, images: Tensor) -> Seen:
+    def extract(self, images: Tensor) -> Features:
         """All that there is to see in images (n, 1, 96, 96), 0 to 1."""
         raise NotImplementedError
 
-    def settled(self, points: Tensor) -> Tensor:
+    def corrected(self, points: Tensor) -> Tensor:
         """The points (n, sources * k, 2) that are answered, from those seen, or from the mean over several views."""
         return points
 
-    def asked(self, answers: Tensor, source: Tensor) -> Tensor:
+    def select_source(self, answers: Tensor, source: Tensor) -> Tensor:
         """Of all answers (n, sources * k, c) those that the sources (n,) give: (n, k, c)."""
-        return answers.gather(1, self.answering[source].unsqueeze(2).expand(-1, -1, answers.shape[2]))
+        return answers.gather(1, self.source_channels[source].unsqueeze(2).expand(-1, -1, answers.shape[2]))
 
     def forward(self, images: Tensor, source: Tensor) -> Tensor:
-        return self.asked(self.settled(self.look(images).points), source)
+        return self.select_source(self.corrected(self.extract(images).points), source)
 
 
-class HeatmapNetwork(AllSources):
+class HeatmapNetwork(MultiSourceNetwork):
     """A map per point and source. `widths` are the channels at 48, 24, 12 and 6 pixels."""
 
     line: Tensor
@@ -116,7 +116,7 @@ class HeatmapNetwork(AllSources):
         cell = FACE_SIZE / CELLS
         self.register_buffer("line", torch.arange(CELLS) * cell + (cell - 1) / 2, persistent=False)
 
-    def look(self, images: Tensor) -> Seen:
+    def extract(self, images: Tensor) -> Features:
         quarter = self.at24(self.stem(images))
         eighth = self.at12(quarter)
         deep = self.at6(eighth)
@@ -129,7 +129,7 @@ class HeatmapNetwork(AllSources):
         square = (across * self.line.square()).sum(2) + (down * self.line.square()).sum(2)
         spread = (square - middle.square().sum(2)).clamp_min(1e-6).sqrt()
         offset = self.offset(deep).view(images.shape[0], -1, 2).float()
-        return Seen(middle + offset, spread, weight.flatten(2).amax(2), deep.float().mean((2, 3)), maps)
+        return Features(middle + offset, spread, weight.flatten(2).amax(2), deep.float().mean((2, 3)), maps)
 
 
 def _normed(before: int, after: int, stride: int) -> nn.Sequential:

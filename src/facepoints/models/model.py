@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from facepoints.errors import BadChoice
 from facepoints.keypoints import FACE_SIZE, SOURCES, KeypointSet
-from facepoints.models.heatmaps import AllSources
+from facepoints.models.heatmaps import MultiSourceNetwork
 from facepoints.models.networks import HEATMAP_NETWORKS, Size, build
 from facepoints.models.uncertainty import ExpectedError
 
@@ -44,7 +44,7 @@ class Model(nn.Module):
         self.network = build(network, len(keypoints), size)
         self.expected_error: ExpectedError | None = None
         if self.recipe.get("expected_error"):
-            if not isinstance(self.network, AllSources):
+            if not isinstance(self.network, MultiSourceNetwork):
                 raise BadChoice(
                     f"expected_error needs a network with maps ({', '.join(HEATMAP_NETWORKS)}), not '{network}'"
                 )
@@ -74,10 +74,10 @@ class Model(nn.Module):
                     mean_shape[s, k] = points[rows, k].mean(axis=0, dtype=np.float64)
         self.all_keypoints = all_keypoints
         self.mean_shape = torch.from_numpy(mean_shape)
-        if isinstance(self.network, AllSources):
+        if isinstance(self.network, MultiSourceNetwork):
             columns = [all_keypoints.index(name) for name in self.keypoints.names]
             heard = [(observed & (source == s)[:, None]).any(axis=0)[columns] for s in range(len(SOURCES))]
-            self.network.hear(torch.from_numpy(np.stack(heard)))
+            self.network.set_labeled(torch.from_numpy(np.stack(heard)))
 
     def without_offset(self, images: Tensor, source: Tensor) -> Tensor:
         """Points (n, k, 2), pixels, in the network's own frame; images (n, 1, 96, 96), 0 to 1; source (n,)."""
@@ -88,30 +88,30 @@ class Model(nn.Module):
         """Points (n, k, 2), pixels, as the source would label them; images (n, 1, 96, 96), 0 to 1; source (n,)."""
         return self.without_offset(images, source) + self.label_offset[source]
 
-    def answer(self, images: Tensor, source: Tensor) -> tuple[Tensor, Tensor | None]:
+    def infer(self, images: Tensor, source: Tensor) -> tuple[Tensor, Tensor | None]:
         """Points as forward gives them and, where the model has learned them, their expected errors (n, k), pixels."""
         if self.expected_error is None:
             return self(images, source), None
-        network = cast("AllSources", self.network)
-        seen = network.look(images)
-        points = network.asked(network.settled(seen.points), source) + self.label_offset[source]
-        return points, network.asked(self.expected_error(seen).unsqueeze(2), source).squeeze(2)
+        network = cast("MultiSourceNetwork", self.network)
+        seen = network.extract(images)
+        points = network.select_source(network.corrected(seen.points), source) + self.label_offset[source]
+        return points, network.select_source(self.expected_error(seen).unsqueeze(2), source).squeeze(2)
 
-    def mirrored_too(self, images: Tensor, source: Tensor) -> tuple[Tensor, Tensor | None]:
+    def infer_with_flip(self, images: Tensor, source: Tensor) -> tuple[Tensor, Tensor | None]:
         """Like answer, averaged with what the network says of the mirrored faces."""
         swap = torch.from_numpy(self.keypoints.mirror).to(images.device)
         offset = self.label_offset[source]
         network = self.network
-        if not isinstance(network, AllSources):
+        if not isinstance(network, MultiSourceNetwork):
             again = self.without_offset(images.flip(3), source)[:, swap]
             return (self.without_offset(images, source) + _mirrored(again)) / 2 + offset, None
-        both = network.look(images), network.look(images.flip(3))
+        both = network.extract(images), network.extract(images.flip(3))
         swap_all = torch.cat([swap, swap + len(swap)])
         points = (both[0].points + _mirrored(both[1].points[:, swap_all])) / 2
-        points = network.asked(network.settled(points), source) + offset
+        points = network.select_source(network.corrected(points), source) + offset
         if self.expected_error is None:
             return points, None
-        errors = [network.asked(self.expected_error(seen).unsqueeze(2), source).squeeze(2) for seen in both]
+        errors = [network.select_source(self.expected_error(seen).unsqueeze(2), source).squeeze(2) for seen in both]
         return points, (errors[0] + errors[1][:, swap]) / 2
 
     def predict(
@@ -132,7 +132,7 @@ class Model(nn.Module):
         for part in _parts(len(faces)):
             images = torch.from_numpy(np.array(faces[part])).to(device).unsqueeze(1).float() / 255
             asked = torch.from_numpy(np.array(source[part])).to(device)
-            answer, error = self.mirrored_too(images, asked) if flip else self.answer(images, asked)
+            answer, error = self.infer_with_flip(images, asked) if flip else self.infer(images, asked)
             points.append(answer.float().cpu().numpy())
             if error is not None:
                 errors.append(error.float().cpu().numpy())

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from facepoints.errors import BadChoice, unknown
 from facepoints.keypoints import FACE_SIZE
 from facepoints.models.ensemble import Ensemble
-from facepoints.models.heatmaps import AllSources, HeatmapNetwork
+from facepoints.models.heatmaps import HeatmapNetwork, MultiSourceNetwork
 
 _MIDDLE = (FACE_SIZE - 1) / 2
 
@@ -32,7 +32,7 @@ class Size:
     """the networks of an ensemble; empty: one network alone"""
 
 
-class Same(nn.Conv2d):
+class SamePadConv2d(nn.Conv2d):
     """A convolution whose output is as large as its input, as Keras' `same`: even filters pad more after than before.
 
     Padding by k // 2 all around and leaving out the first row and column is the same, and spares the padded copy
@@ -48,7 +48,7 @@ class Same(nn.Conv2d):
         return y[:, :, even:, even:]
 
 
-class Predictions(nn.Linear):
+class FullPrecisionLinear(nn.Linear):
     """The last layer: in full precision whatever the rest has, as bf16 knows no steps below a tenth of a pixel."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -82,7 +82,7 @@ def dense(size: Size, keypoints: int) -> nn.Module:
             nn.Linear(units, units // 2),
             nn.ReLU(),
             nn.Dropout(size.dropout),
-            Predictions(units // 2, 2 * keypoints),
+            FullPrecisionLinear(units // 2, 2 * keypoints),
         ),
         keypoints,
     )
@@ -100,7 +100,7 @@ def plain(size: Size, keypoints: int) -> nn.Module:
         nn.Linear(4 * w * 12 * 12, size.dense_units),
         nn.ReLU(),
     ]
-    return Regression(nn.Sequential(*layers, Predictions(size.dense_units, 2 * keypoints)), keypoints)
+    return Regression(nn.Sequential(*layers, FullPrecisionLinear(size.dense_units, 2 * keypoints)), keypoints)
 
 
 def leaky(size: Size, keypoints: int) -> nn.Module:
@@ -112,7 +112,12 @@ def leaky(size: Size, keypoints: int) -> nn.Module:
     w = size.width
     layers: list[nn.Module] = []
     for before, after, kernel in ((1, w, 5), (w, 2 * w, 4), (2 * w, 4 * w, 3), (4 * w, 8 * w, 2)):
-        layers += [Same(before, after, kernel, bias=False), nn.LeakyReLU(0.1), nn.BatchNorm2d(after), nn.MaxPool2d(2)]
+        layers += [
+            SamePadConv2d(before, after, kernel, bias=False),
+            nn.LeakyReLU(0.1),
+            nn.BatchNorm2d(after),
+            nn.MaxPool2d(2),
+        ]
     units = size.dense_units
     layers += [
         nn.Flatten(),
@@ -121,7 +126,7 @@ def leaky(size: Size, keypoints: int) -> nn.Module:
         nn.Linear(units, units // 2),
         nn.ReLU(),
     ]
-    layers += [nn.Dropout(size.dropout), Predictions(units // 2, 2 * keypoints)]
+    layers += [nn.Dropout(size.dropout), FullPrecisionLinear(units // 2, 2 * keypoints)]
     # in pixels, as its source has it: steps of 1e-3 suit that; in units of half a face they are far too long
     return Regression(nn.Sequential(*layers), keypoints, unit=1.0)
 
@@ -134,7 +139,7 @@ def five(size: Size, keypoints: int) -> nn.Module:
         layers += [_conv(before, after, k), nn.ReLU()] + ([nn.MaxPool2d(2)] if pool else [])
     layers += [_conv(4 * w, 8 * w, k), nn.ReLU(), nn.Flatten(), nn.Dropout(size.dropout)]
     layers += [nn.Linear(8 * w * 12 * 12, size.dense_units), nn.ReLU()]
-    return Regression(nn.Sequential(*layers, Predictions(size.dense_units, 2 * keypoints)), keypoints)
+    return Regression(nn.Sequential(*layers, FullPrecisionLinear(size.dense_units, 2 * keypoints)), keypoints)
 
 
 def base(size: Size, keypoints: int) -> nn.Module:
@@ -142,7 +147,7 @@ def base(size: Size, keypoints: int) -> nn.Module:
     w, k = size.width, size.kernel
     layers: list[nn.Module] = [_conv(1, w, k, stride=2), nn.ReLU(), _conv(w, 2 * w, k, stride=2), nn.ReLU()]
     layers += [nn.Flatten(), nn.Linear(2 * w * 24 * 24, size.dense_units), nn.ReLU()]
-    return Regression(nn.Sequential(*layers, Predictions(size.dense_units, 2 * keypoints)), keypoints)
+    return Regression(nn.Sequential(*layers, FullPrecisionLinear(size.dense_units, 2 * keypoints)), keypoints)
 
 
 def base_extended(size: Size, keypoints: int) -> nn.Module:
@@ -152,7 +157,7 @@ def base_extended(size: Size, keypoints: int) -> nn.Module:
     for depth, (before, after) in enumerate(((1, w), (w, 2 * w), (2 * w, 4 * w), (4 * w, 8 * w)), start=1):
         layers += [_conv(before, after, k), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(p * depth / 5)]
     layers += [nn.Flatten(), nn.Linear(8 * w * 6 * 6, size.dense_units), nn.ReLU(), nn.Dropout(p)]
-    return Regression(nn.Sequential(*layers, Predictions(size.dense_units, 2 * keypoints)), keypoints)
+    return Regression(nn.Sequential(*layers, FullPrecisionLinear(size.dense_units, 2 * keypoints)), keypoints)
 
 
 def heatmap(size: Size, keypoints: int) -> nn.Module:
@@ -193,7 +198,7 @@ def build(name: str, keypoints: int, size: Size) -> nn.Module:
 
 def _ensemble(size: Size, keypoints: int) -> Ensemble:
     built = [build(name, keypoints, replace(size, members=())) for name in size.members]
-    seeing = [network for network in built if isinstance(network, AllSources)]
+    seeing = [network for network in built if isinstance(network, MultiSourceNetwork)]
     if len(seeing) < len(built):
         raise BadChoice(f"members: each needs maps ({', '.join(HEATMAP_NETWORKS)}), not {', '.join(size.members)}")
     return Ensemble(seeing)
@@ -201,5 +206,5 @@ def _ensemble(size: Size, keypoints: int) -> Ensemble:
 
 def _conv(before: int, after: int, kernel: int, stride: int = 1) -> nn.Conv2d:
     if stride == 1:
-        return Same(before, after, kernel)
+        return SamePadConv2d(before, after, kernel)
     return nn.Conv2d(before, after, kernel, stride=stride, padding=(kernel - 1) // 2)

@@ -13,7 +13,7 @@ from torch.fx.passes.shape_prop import ShapeProp
 from facepoints.files import atomic_write
 from facepoints.keypoints import FACE_SIZE
 from facepoints.models.heatmaps import Residual
-from facepoints.models.networks import Predictions, Same
+from facepoints.models.networks import FullPrecisionLinear, SamePadConv2d
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,9 @@ class _Stages(fx.Tracer):
     """A tracer that takes a block of convolutions around which the input passes as one step."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, Residual | Same | Predictions) or super().is_leaf_module(m, module_qualified_name)
+        return isinstance(m, Residual | SamePadConv2d | FullPrecisionLinear) or super().is_leaf_module(
+            m, module_qualified_name
+        )
 
 
 def _blocks(network: nn.Module) -> list[_Block]:

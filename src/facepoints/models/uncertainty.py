@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from facepoints.keypoints import FACE_SIZE, SOURCES
-from facepoints.models.heatmaps import AllSources, Seen
+from facepoints.models.heatmaps import Features, MultiSourceNetwork
 
 LEAST, LARGEST = 0.1, FACE_SIZE / 2
 """No label is exact to a tenth of a pixel, and no guess is worse than half a face."""
@@ -24,7 +24,7 @@ _UNITS = 64
 
 
 class ExpectedError(nn.Module):
-    """Seen in, expected errors out: (n, answers), pixels, the root mean square error of one coordinate.
+    """Features in, expected errors out: (n, answers), pixels, the root mean square error of one coordinate.
 
     It is trained after the points, on what they then leave over, so that it cannot cost them accuracy. A calibration
     learned from rows that nothing was trained on stretches what it says, for each source (sources, 3): training rows
@@ -33,7 +33,7 @@ class ExpectedError(nn.Module):
 
     calibration: Tensor
 
-    def __init__(self, network: AllSources) -> None:
+    def __init__(self, network: MultiSourceNetwork) -> None:
         super().__init__()
         self.keypoints = network.keypoints
         answers = len(SOURCES) * network.keypoints
@@ -45,17 +45,17 @@ class ExpectedError(nn.Module):
         )
         self.register_buffer("calibration", torch.tensor([NO_STRETCH]).repeat(len(SOURCES), 1))
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Start anew, with weights from torch's global random state."""
         for layer in self.layers:
             if isinstance(layer, nn.Linear | nn.BatchNorm1d):
                 layer.reset_parameters()
         self.calibration.copy_(torch.tensor([NO_STRETCH]).repeat(len(SOURCES), 1))
 
-    def forward(self, seen: Seen) -> Tensor:
+    def forward(self, seen: Features) -> Tensor:
         return self.log_error(seen).clamp(math.log(LEAST), math.log(LARGEST)).exp()
 
-    def log_error(self, seen: Seen) -> Tensor:
+    def log_error(self, seen: Features) -> Tensor:
         """The natural logarithm of the expected errors, (n, answers), calibrated."""
         evidence = torch.cat([seen.spread.log(), seen.peak.log(), seen.deep], dim=1)
         log_error: Tensor = self.layers(evidence)

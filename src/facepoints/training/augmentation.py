@@ -48,7 +48,7 @@ def augment(batch: Batch, recipe: Recipe, keypoints: KeypointSet, generator: tor
     """Every change that the recipe asks for, drawn anew for each face of the batch."""
     if _moves(recipe):
         matrix, mirrored = draw_matrices(len(batch.images), recipe, generator)
-        batch = move(batch, matrix, mirrored, keypoints, recipe.beyond)
+        batch = move(batch, matrix, mirrored, keypoints, recipe.out_of_frame_margin)
     images = batch.images
     if recipe.blur:
         images = _blurred(images, recipe.blur, generator)

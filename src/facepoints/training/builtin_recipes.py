@@ -13,7 +13,7 @@ from facepoints.training.recipe import Recipe, read_toml
 
 _plainest = Recipe(epochs=30, batch_size=32, optimizer="adam", learning_rate=1e-3, patience=5)
 
-dense = _plainest.but(
+dense = _plainest.replace(
     name="dense",
     summary="fully connected net, interpolated labels",
     network="dense",
@@ -22,7 +22,7 @@ dense = _plainest.but(
     learning_rate=3e-4,
 )
 
-cnn = _plainest.but(
+cnn = _plainest.replace(
     name="cnn",
     summary="a plain CNN as a first model, interpolated labels",
     network="plain",
@@ -30,10 +30,10 @@ cnn = _plainest.but(
     width=16,
     dropout=0.1,
 )
-cnn_flip = cnn.but(
+cnn_flip = cnn.replace(
     name="cnn-flip", summary="the plain CNN, half of each batch mirrored", flip=0.5
 )  # left and right points swap
-cnn_rotated = cnn.but(
+cnn_rotated = cnn.replace(
     name="cnn-rotated",
     summary="the plain CNN, turned by -15, 0 or 15 degrees and shifted; backward-forward fill",
     missing="backward-forward",
@@ -41,7 +41,7 @@ cnn_rotated = cnn.but(
     shift=6.0,
 )
 
-cnn_leaky = _plainest.but(
+cnn_leaky = _plainest.replace(
     name="cnn-leaky",
     summary="four wide leaky convolutions, 20.37 million parameters, mean fill",
     network="leaky",
@@ -53,16 +53,18 @@ cnn_leaky = _plainest.but(
     validation_fraction=0.2,
     precision="bf16-mixed",
 )
-cnn_leaky_median = cnn_leaky.but(name="cnn-leaky-median", summary="the same, median fill", missing="median")
-cnn_leaky_complete = cnn_leaky.but(name="cnn-leaky-complete", summary="the same, complete rows only", missing="drop")
-cnn_leaky_eight = cnn_leaky.but(
+cnn_leaky_median = cnn_leaky.replace(name="cnn-leaky-median", summary="the same, median fill", missing="median")
+cnn_leaky_complete = cnn_leaky.replace(
+    name="cnn-leaky-complete", summary="the same, complete rows only", missing="drop"
+)
+cnn_leaky_eight = cnn_leaky.replace(
     name="cnn-leaky-eight",
     summary="the same, the eight best-labeled coordinates only",
     keypoints=FOUR,
     missing="drop",
 )
 
-cnn_five = _plainest.but(
+cnn_five = _plainest.replace(
     name="cnn-five",
     summary="five convolutions, three max-pools, linear output, forward fill",
     network="five",
@@ -70,17 +72,17 @@ cnn_five = _plainest.but(
     width=16,
 )
 
-base = _plainest.but(
+base = _plainest.replace(
     name="base", summary="two strided convolutions, complete rows only", network="base", missing="drop", width=16
 )
-base_extended = base.but(
+base_extended = base.replace(
     name="base-extended",
     summary="more filters, max-pooling and dropout; complete rows only",
     network="base-extended",
     width=32,
     dropout=0.3,
 )
-masked = base_extended.but(
+masked = base_extended.replace(
     name="masked", summary="base-extended with a masked loss on all rows", missing="mask"
 )  # guess nothing
 
@@ -113,7 +115,7 @@ cnn_masked = Recipe(
     precision="bf16-mixed",
 )
 
-_broad = cnn_masked.but(
+_broad = cnn_masked.replace(
     network="heatmap-wide",
     validation_fraction=0.05,  # who judges on a few hundred rows learns from a tenth more
     rotation=30.0,
@@ -126,25 +128,25 @@ _broad = cnn_masked.but(
     learning_rate=0.02,
     ema=0.999,
 )
-flagship_ensemble = _broad.but(
+flagship_ensemble = _broad.replace(
     name="flagship-ensemble",
     summary="five networks, each without another fifth of the rows, their mean straightened",
     folds=5,
     epochs=40,
     squared_epochs=8,
 )
-flagship = _broad.but(
+flagship = _broad.replace(
     name="flagship",
     summary="one network taught by flagship-ensemble, says how far off each point may be",
     teacher="flagship-ensemble",
     crop_jitter=0.25,
-    beyond=16.0,  # a face out of frame: without it 2 % of the points make 17 % of the squared error
+    out_of_frame_margin=16.0,  # a face out of frame: without it 2 % of the points make 17 % of the squared error
     epochs=120,
     squared_epochs=20,
     expected_error=True,
 )
 
-demo = cnn_masked.but(
+demo = cnn_masked.replace(
     name="demo",
     summary="cnn-masked made small: what the demo trains in two minutes on drawn faces",
     width=16,
@@ -181,7 +183,7 @@ def open_recipe(name: str) -> Recipe:
     """The recipe that a person names: one of the book, or a TOML file; raises BadChoice or BadRun."""
     if name.endswith(".toml"):
         recipe = read_toml(Path(name))
-        return recipe if recipe.name else recipe.but(name=Path(name).stem)
+        return recipe if recipe.name else recipe.replace(name=Path(name).stem)
     return find(name)
 
 

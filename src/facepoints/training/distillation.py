@@ -17,7 +17,7 @@ from torch import Tensor
 from facepoints.data.dataset import LabeledFaces
 from facepoints.errors import BadChoice
 from facepoints.keypoints import SOURCES, KeypointSet
-from facepoints.models.heatmaps import AllSources
+from facepoints.models.heatmaps import MultiSourceNetwork
 from facepoints.models.model import Model
 from facepoints.models.networks import HEATMAP_NETWORKS
 from facepoints.training.augmentation import Batch
@@ -50,7 +50,7 @@ class DistillationTargets:
 
 def prepare_targets(teacher: Model, rows: LabeledFaces) -> DistillationTargets:
     """What the teacher says of these faces, averaged with what it says of their mirror images where it can."""
-    if not isinstance(teacher.network, AllSources):
+    if not isinstance(teacher.network, MultiSourceNetwork):
         raise BadChoice(
             f"teacher: needs a network with maps ({', '.join(HEATMAP_NETWORKS)}), not '{teacher.network_name}'"
         )
@@ -59,5 +59,5 @@ def prepare_targets(teacher: Model, rows: LabeledFaces) -> DistillationTargets:
     flip = not rows.keypoints.lone_sides()
     each = [teacher.predict(rows.faces, np.full(len(rows), s, np.int64), flip=flip) for s in range(len(SOURCES))]
     own = torch.arange(len(SOURCES) * len(rows.keypoints)).view(len(SOURCES), -1)
-    known = teacher.network.answering.cpu() == own
+    known = teacher.network.source_channels.cpu() == own
     return DistillationTargets(torch.from_numpy(np.concatenate(each, axis=1)), known.flatten())

@@ -53,7 +53,7 @@ def estimate_training(recipe: Recipe, data: LabeledFaces, machine: Machine | Non
 
 def _time_steps(recipe: Recipe, data: LabeledFaces, rows: Split, machine: Machine | None) -> tuple[float, int]:
     """Seconds per face of the second of two short epochs, and the parameters of one network."""
-    short = recipe.but(
+    short = recipe.replace(
         epochs=2, squared_epochs=0, folds=0, ensemble_networks=(), teacher="", expected_error=False, warmup_epochs=0.0
     )
     size = min(len(rows.training), _STEPS * recipe.batch_size)
@@ -62,7 +62,7 @@ def _time_steps(recipe: Recipe, data: LabeledFaces, rows: Split, machine: Machin
     some = some[np.argsort(-data.observed[some].sum(axis=1), kind="stable")][:size]
     timed = Split(training=np.sort(some), validation=rows.validation[:1])
     with tempfile.TemporaryDirectory() as folder:
-        fit(short.but(drop_label_issues=""), data, Path(folder) / "run", rows=timed, machine=machine)
+        fit(short.replace(drop_label_issues=""), data, Path(folder) / "run", rows=timed, machine=machine)
         seconds = float(read_json(Path(folder) / "run" / "history.json")[1]["seconds"])
         parameters = int(read_json(Path(folder) / "run" / "run.json")["parameters"])
     return seconds / size, parameters

@@ -21,7 +21,7 @@ from facepoints.errors import BadChoice
 from facepoints.keypoints import FACE_SIZE, SOURCES
 from facepoints.models.checkpoint import load_model
 from facepoints.models.ensemble import Ensemble
-from facepoints.models.heatmaps import AllSources
+from facepoints.models.heatmaps import MultiSourceNetwork
 from facepoints.models.model import BATCH, Model
 from facepoints.models.networks import HEATMAP_NETWORKS, Size
 from facepoints.training.recipe import Recipe
@@ -37,9 +37,9 @@ _OUTLIER = 8.0
 def member_recipes(recipe: Recipe) -> list[tuple[int, Recipe]]:
     """The fold that each member does not learn from, and what it is trained by."""
     ensemble_networks = recipe.ensemble_networks or (recipe.network,)
-    alone = recipe.but(folds=0, ensemble_networks=(), expected_error=False)
+    alone = recipe.replace(folds=0, ensemble_networks=(), expected_error=False)
     return [
-        (fold, alone.but(name=f"{recipe.name}-{fold}-{kind}", network=kind, seed=recipe.seed + i))
+        (fold, alone.replace(name=f"{recipe.name}-{fold}-{kind}", network=kind, seed=recipe.seed + i))
         for i, (fold, kind) in enumerate((fold, kind) for fold in range(recipe.folds) for kind in ensemble_networks)
     ]
 
@@ -95,7 +95,7 @@ def join(members: list[Model], recipe: Recipe, size: Size) -> Model:
         offsets = torch.stack([member.label_offset for member in members])
         model.label_offset.copy_(offsets.mean(0))
         network.shift.copy_((offsets - offsets.mean(0)).flatten(1, 2))
-        network.answering.copy_(cast("AllSources", first.network).answering)
+        network.source_channels.copy_(cast("MultiSourceNetwork", first.network).source_channels)
         for own, member in zip(network.members, members, strict=True):
             own.load_state_dict(member.network.state_dict())
     return model.eval()
@@ -131,15 +131,15 @@ def fit_bias_correction(model: Model, members: list[Model], folds: list[int], un
 
 def _in_own_frame(member: Model, faces: LabeledFaces) -> Tensor:
     """All answers (n, answers, 2) without label offset, the mean of a face and its mirror image where it has one."""
-    network = cast("AllSources", member.network)
+    network = cast("MultiSourceNetwork", member.network)
     k = len(member.keypoints)
     swap = torch.cat([torch.from_numpy(member.keypoints.mirror) + s * k for s in range(len(SOURCES))])
     made = []
     for start in range(0, len(faces), BATCH):
         part = torch.from_numpy(np.array(faces.faces[start : start + BATCH])).unsqueeze(1).float() / 255
-        points = network.look(part).points
+        points = network.extract(part).points
         if not member.keypoints.lone_sides():
-            again = network.look(part.flip(3)).points[:, swap]
+            again = network.extract(part.flip(3)).points[:, swap]
             points = (points + torch.stack([FACE_SIZE - 1 - again[..., 0], again[..., 1]], dim=2)) / 2
         made.append(points)
     return torch.cat(made)

@@ -22,7 +22,7 @@ from facepoints.data.split import Split, split
 from facepoints.errors import AlreadyTrained, BadChoice
 from facepoints.metrics import Scores, score
 from facepoints.models.checkpoint import load_model, save_model
-from facepoints.models.heatmaps import AllSources
+from facepoints.models.heatmaps import MultiSourceNetwork
 from facepoints.models.model import Model
 from facepoints.models.networks import HEATMAP_NETWORKS, Size
 from facepoints.training.builtin_recipes import find
@@ -132,7 +132,7 @@ def _fit_network(task: _Task, machine: Machine) -> None:
     model.fit_mean_shape(known.points, known.observed, known.source, data.keypoints)
     targets = None
     if recipe.teacher:
-        if not isinstance(model.network, AllSources):
+        if not isinstance(model.network, MultiSourceNetwork):
             raise BadChoice(
                 f"teacher: needs a network with maps ({', '.join(HEATMAP_NETWORKS)}), not '{recipe.network}'"
             )
@@ -189,7 +189,7 @@ def _teacher(task: _Task) -> Model:
     recipe, folder = task.run.recipe, Path(task.run.recipe.teacher)
     if not (folder / MODEL_FILE).exists():
         first, folder = find(recipe.teacher), task.run.folder / "teacher"
-        first = first.but(drop_label_issues=recipe.drop_label_issues, keypoints=recipe.keypoints, seed=recipe.seed)
+        first = first.replace(drop_label_issues=recipe.drop_label_issues, keypoints=recipe.keypoints, seed=recipe.seed)
         task.announce(f"the teacher first, {first.name}")
         task.another(first, folder, task.rows, force=task.force)
         task.announce(f"now {recipe.name}")

@@ -16,7 +16,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from facepoints.data.dataset import LabeledFaces
 from facepoints.metrics import QUICK_HIT_DISTANCE, quick_scores
-from facepoints.models.heatmaps import AllSources
+from facepoints.models.heatmaps import MultiSourceNetwork
 from facepoints.models.model import Model
 from facepoints.training.augmentation import Batch, augment, to_images
 from facepoints.training.distillation import DistillationTargets
@@ -86,7 +86,7 @@ class KeypointModule(LightningModule):
         self._answers: list[Tensor] = []
 
     @property
-    def judged(self) -> Model:
+    def evaluated_model(self) -> Model:
         """The model that is validated and kept: the moving average where the recipe wants one."""
         if self.averaged is None:
             return self.model
@@ -148,15 +148,15 @@ class KeypointModule(LightningModule):
         kind = "squared" if last else self.recipe.loss
         points, observed = batch.points[:, :k], batch.observed[:, :k]
         network, beside = self.model.network, torch.zeros((), device=self.device)
-        if isinstance(network, AllSources):
-            seen = network.look(batch.images)
-            predicted = network.asked(seen.points, source)
+        if isinstance(network, MultiSourceNetwork):
+            seen = network.extract(batch.images)
+            predicted = network.select_source(seen.points, source)
             if self.targets is not None:
                 taught = point_loss(seen.points, batch.points[:, k:], batch.observed[:, k:], kind)
                 beside = beside + self.recipe.teacher_weight * taught
             if self.recipe.heatmap_loss and not last:
                 beside = beside + self.recipe.heatmap_loss * heatmap_loss(
-                    network.asked(seen.maps, source), points, observed
+                    network.select_source(seen.maps, source), points, observed
                 )
         else:
             predicted = self.model.without_offset(batch.images, source)
@@ -188,7 +188,7 @@ class KeypointModule(LightningModule):
     def validation_step(self, rows: Tensor, index: int) -> None:
         images, source = to_images(self._validation_images[rows]), self._validation_source[rows]
         with torch.autocast(self.device.type, enabled=False):  # judged as it will be used: in full precision
-            self._answers.append(self.judged(images, source))
+            self._answers.append(self.evaluated_model(images, source))
 
     def on_validation_epoch_end(self) -> None:
         squares, absolutes, hits, number, loss = self._sums.tolist()

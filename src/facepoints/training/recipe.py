@@ -69,7 +69,7 @@ class Recipe:
     scale: float = choose(0.0, "largest change of size, as a share: 0.2 is 1/1.2 to 1.2", low=0, high=1)
     shear: float = choose(0.0, "largest shear, degrees either way", low=0, high=45)
     crop_jitter: float = choose(0.0, "share of faces framed as loosely as a face finder's box may be", low=0, high=1)
-    beyond: float = choose(
+    out_of_frame_margin: float = choose(
         0.0, "pixels that a moved point may lie outside of the face's picture and still be learned", low=0, high=48
     )
     brightness: float = choose(0.0, "largest change of brightness, as a share of white", low=0, high=1)
@@ -104,13 +104,13 @@ class Recipe:
         for field in dataclasses.fields(self):
             object.__setattr__(self, field.name, _checked(field, getattr(self, field.name)))
 
-    def but(self, **changes: Any) -> Recipe:
+    def replace(self, **changes: Any) -> Recipe:
         """The same recipe with some fields changed; an unknown field or impossible value raises BadChoice."""
         for name in changes:
             _field(name)
         return dataclasses.replace(self, **changes)
 
-    def but_set(self, assignments: Iterable[str]) -> Recipe:
+    def with_settings(self, assignments: Iterable[str]) -> Recipe:
         """The same recipe with `field=value` assignments as typed on a command line."""
         changes: dict[str, Any] = {}
         for text in assignments:
@@ -118,7 +118,7 @@ class Recipe:
             if not equals:
                 raise BadChoice(f"--set {text}: expected field=value, such as --set epochs=5")
             changes[name.strip()] = _parsed(_field(name.strip()), value.strip())
-        return self.but(**changes)
+        return self.replace(**changes)
 
     def differences(self, parent: Recipe) -> dict[str, Any]:
         """The fields in which this recipe differs from its parent, but for name and summary."""
@@ -153,7 +153,7 @@ def read_toml(path: Path) -> Recipe:
 
 def from_table(table: Mapping[str, Any]) -> Recipe:
     """The recipe from a table of fields, as TOML and JSON give it (lists for tuples)."""
-    return Recipe().but(**{k: tuple(v) if isinstance(v, list) else v for k, v in table.items()})
+    return Recipe().replace(**{k: tuple(v) if isinstance(v, list) else v for k, v in table.items()})
 
 
 def meanings() -> dict[str, tuple[str, Any, str]]:

@@ -204,7 +204,7 @@ class RunFolder(Callback):
             return
         if epoch["validation_rmse"] < self.best:
             self.best = epoch["validation_rmse"]
-            save_model(self.model, module.judged, {"validation_rmse": self.best, "epoch": epoch["epoch"]})
+            save_model(self.model, module.evaluated_model, {"validation_rmse": self.best, "epoch": epoch["epoch"]})
         write_history(self.history, self.folder)
 
 

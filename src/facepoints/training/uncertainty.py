@@ -14,7 +14,7 @@ from torch import Tensor
 
 from facepoints.data.dataset import LabeledFaces
 from facepoints.keypoints import FACE_SIZE, SOURCES
-from facepoints.models.heatmaps import AllSources, Seen
+from facepoints.models.heatmaps import Features, MultiSourceNetwork
 from facepoints.models.model import Model
 from facepoints.models.uncertainty import LEAST_POWER, NO_STRETCH, stretched
 from facepoints.training.augmentation import Batch, augment, to_images
@@ -48,8 +48,8 @@ def learn_expected_error(
         return
     generator = torch.Generator().manual_seed(recipe.seed)
     torch.manual_seed(recipe.seed)
-    head.forget()  # killed after it was kept, before the run was scored: it starts anew, to the same end
-    turned = recipe.but(rotation=180.0, angles=())
+    head.reset()  # killed after it was kept, before the run was scored: it starts anew, to the same end
+    turned = recipe.replace(rotation=180.0, angles=())
     faces, points, observed, source = _tensors(training)
     model.eval()
     head.train()
@@ -76,7 +76,7 @@ def learn_expected_error(
             square = (own - labels).square().mean(2)
             square[len(rows) - len(nothing) :] = LOST**2
             known = torch.cat([upright.observed, anyhow.observed, torch.ones_like(parts[2].observed)])
-            log_error = _network(model).asked(head.log_error(seen).unsqueeze(2), source[rows]).squeeze(2)
+            log_error = _network(model).select_source(head.log_error(seen).unsqueeze(2), source[rows]).squeeze(2)
             loss = _unlikelihood(square, log_error)[known].mean()
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -130,13 +130,13 @@ def _unlikelihood(square: Tensor, log_error: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _look(model: Model, images: Tensor, source: Tensor) -> tuple[Seen, Tensor]:
-    seen = _network(model).look(images)
-    return seen, _network(model).asked(_network(model).settled(seen.points), source)
+def _look(model: Model, images: Tensor, source: Tensor) -> tuple[Features, Tensor]:
+    seen = _network(model).extract(images)
+    return seen, _network(model).select_source(_network(model).corrected(seen.points), source)
 
 
-def _network(model: Model) -> AllSources:
-    return cast("AllSources", model.network)
+def _network(model: Model) -> MultiSourceNetwork:
+    return cast("MultiSourceNetwork", model.network)
 
 
 def _slices(sizes: list[int], total: int) -> list[slice]:

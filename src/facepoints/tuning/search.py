@@ -52,12 +52,12 @@ class Plan:
 
     def trial_recipe(self, values: Mapping[str, Any]) -> Recipe:
         """The recipe of a trial."""
-        return self.recipe.but(epochs=self.epochs, **values)
+        return self.recipe.replace(epochs=self.epochs, **values)
 
     def best_recipe(self, values: Mapping[str, Any]) -> Recipe:
         """The recipe to train in earnest, with as many epochs as the first one."""
         recipe = self.recipe
-        return recipe.but(name=f"{recipe.name}-tuned", summary=f"{recipe.name}, as a search found it", **values)
+        return recipe.replace(name=f"{recipe.name}-tuned", summary=f"{recipe.name}, as a search found it", **values)
 
 
 def search(

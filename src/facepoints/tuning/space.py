@@ -164,7 +164,7 @@ def sizes_used(recipe: Recipe) -> set[str]:
     with torch.random.fork_rng(devices=[]):  # building draws weights; the caller's random state is not ours
         plain = repr(build(recipe.network, 2, size_of(smallest)))
         return {
-            f for f, v in larger.items() if repr(build(recipe.network, 2, size_of(smallest.but(**{f: v})))) != plain
+            f for f, v in larger.items() if repr(build(recipe.network, 2, size_of(smallest.replace(**{f: v})))) != plain
         }
 
 
@@ -211,7 +211,7 @@ def _range(recipe: Recipe, field: str, values: str) -> Range:
 
 
 def _value(recipe: Recipe, field: str, text: str) -> Value:
-    value: Value = getattr(recipe.but_set([f"{field}={text.strip()}"]), field)
+    value: Value = getattr(recipe.with_settings([f"{field}={text.strip()}"]), field)
     return value
 
 
