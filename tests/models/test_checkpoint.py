@@ -26,7 +26,7 @@ SMALL = Size(width=4, dense_units=16, dropout=0.5)
 
 
 def a_model(network: str = "heatmap") -> Model:
-    """A model with something in every part: offsets, typical places, a deaf head, running statistics."""
+    """A model with something in every part: offsets, mean shape, a untrained channel, running statistics."""
     torch.manual_seed(0)
     model = Model(network, FIFTEEN.only(FOUR), SMALL, find("cnn-masked").as_table())
     rng = np.random.default_rng(0)
@@ -167,13 +167,13 @@ class Bomb:
 
 def with_words(whole: Path, path: Path, **changes: Any) -> None:
     tree = load_tree(whole)
-    tree["words"].update(changes)
+    tree["metadata"].update(changes)
     save_tree(path, tree)
 
 
 def without_word(whole: Path, path: Path, word: str) -> None:
     tree = load_tree(whole)
-    del tree["words"][word]
+    del tree["metadata"][word]
     save_tree(path, tree)
 
 
@@ -222,10 +222,10 @@ BROKEN: dict[str, Callable[[Path, Path], object]] = {
     "no keypoints": lambda whole, path: with_words(whole, path, keypoints=[]),
     "other keypoints": lambda whole, path: with_words(whole, path, keypoints=list(FOUR[:3])),
     "keypoints that the data never had": lambda whole, path: with_words(whole, path, all_keypoints=list(FOUR[1:])),
-    "keypoints without typical places": lambda whole, path: with_words(whole, path, all_keypoints=list(FOUR)),
+    "keypoints without mean shape": lambda whole, path: with_words(whole, path, all_keypoints=list(FOUR)),
     "a weight less": lambda whole, path: with_weights(whole, path, lambda weights: weights.popitem()),
     "a weight more": lambda whole, path: with_weights(whole, path, lambda weights: weights.update(x=torch.zeros(1))),
-    "no typical places": lambda whole, path: with_weights(whole, path, lambda weights: weights.update(mean_shape=None)),
+    "no mean shape": lambda whole, path: with_weights(whole, path, lambda weights: weights.update(mean_shape=None)),
 }
 
 
@@ -244,15 +244,6 @@ def test_a_newer_file_is_called_newer(whole: Path, tmp_path: Path) -> None:
     with_words(whole, tmp_path / "new.safetensors", format=FORMAT + 1, something="new")
     with pytest.raises(BadRun, match=f"newer facepoints \\(format {FORMAT + 1}, this one reads {FORMAT}\\)"):
         load_model(tmp_path / "new.safetensors")
-
-
-def test_an_older_file_is_read_where_it_fits_and_called_older_where_not(whole: Path, tmp_path: Path) -> None:
-    path = tmp_path / "old.safetensors"
-    with_words(whole, path, format=FORMAT - 1)
-    assert load_model(path)[1] == load_model(whole)[1]
-    with_weights(path, path, lambda weights: weights.update(label_offset=torch.zeros(2, 2)))
-    with pytest.raises(BadRun, match=f"older facepoints \\(format {FORMAT - 1}, this one writes {FORMAT}\\)"):
-        load_model(path)
 
 
 def test_a_pickle_is_refused_unopened(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from facepoints.errors import BadChoice
 from facepoints.keypoints import FACE_SIZE, FIFTEEN, FOUR, KeypointSet
 from facepoints.models.model import Model
 from facepoints.models.networks import NETWORKS, Size
-from facepoints.models.uncertainty import KNEE, LARGEST, LEAST
+from facepoints.models.uncertainty import KNEE, MAX_ERROR, MIN_ERROR
 
 SMALL = Size(width=4, dense_units=16, dropout=0.5)
 OFFSET = torch.tensor([[0.5, -0.25], [-2.0, 3.0]]).unsqueeze(1) + torch.linspace(0, 1, 15).view(1, 15, 1)
@@ -30,8 +30,8 @@ def a_model(network: str = "heatmap", keypoints: KeypointSet = FIFTEEN, *, expec
     return model.eval()
 
 
-def infer_with_flip(model: Model, images: Tensor, source: Tensor) -> Tensor:
-    return model.infer_with_flip(images, source)[0]
+def with_flip(model: Model, images: Tensor, source: Tensor) -> Tensor:
+    return model.infer(images, source, flip=True)[0]
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +70,7 @@ def test_many_faces_are_predicted_in_parts_and_in_order(
 def test_predict_is_forward(faces: NDArray[np.uint8], source: NDArray[np.int64], images: Tensor) -> None:
     model, asked = a_model(), torch.from_numpy(source)
     np.testing.assert_allclose(model.predict(faces, source), model(images, asked), atol=1e-4)
-    np.testing.assert_allclose(
-        model.predict(faces, source, flip=True), infer_with_flip(model, images, asked), atol=1e-4
-    )
+    np.testing.assert_allclose(model.predict(faces, source, flip=True), with_flip(model, images, asked), atol=1e-4)
 
 
 def test_predict_leaves_dropout_out(faces: NDArray[np.uint8], source: NDArray[np.int64]) -> None:
@@ -86,7 +84,7 @@ def test_read_only_faces_are_welcome(faces: NDArray[np.uint8], source: NDArray[n
     np.testing.assert_array_equal(a_model().predict(locked, source), a_model().predict(faces, source))
 
 
-@pytest.mark.parametrize("answer", [Model.forward, infer_with_flip])
+@pytest.mark.parametrize("answer", [Model.forward, with_flip])
 @torch.no_grad()
 def test_what_a_source_adds_is_added(
     images: Tensor, source: NDArray[np.int64], answer: Callable[[Model, Tensor, Tensor], Tensor]
@@ -103,10 +101,10 @@ def test_a_mirrored_face_gets_mirrored_points(name: str, images: Tensor, source:
     model, asked = a_model(name), torch.from_numpy(source)
     model.label_offset.zero_()  # it stays in the image's frame, see the test above
     swap = torch.from_numpy(FIFTEEN.mirror)
-    mirrored = infer_with_flip(model, images.flip(3), asked)[:, swap]
+    mirrored = with_flip(model, images.flip(3), asked)[:, swap]
     back = torch.stack([FACE_SIZE - 1 - mirrored[..., 0], mirrored[..., 1]], dim=-1)
-    torch.testing.assert_close(back, infer_with_flip(model, images, asked), atol=1e-3, rtol=0)
-    assert not torch.allclose(infer_with_flip(model, images, asked), model(images, asked), atol=0.01)
+    torch.testing.assert_close(back, with_flip(model, images, asked), atol=1e-3, rtol=0)
+    assert not torch.allclose(with_flip(model, images, asked), model(images, asked), atol=0.01)
 
 
 @pytest.mark.parametrize("flip", [False, True])
@@ -115,8 +113,8 @@ def test_expected_errors_come_with_the_points(faces: NDArray[np.uint8], source: 
     points, error = model.predict_with_error(faces, source, flip=flip)
     assert error is not None
     assert (error.shape, error.dtype) == ((11, 15), np.float32)
-    assert error.min() >= LEAST * 0.999
-    assert error.max() <= LARGEST * 1.001
+    assert error.min() >= MIN_ERROR * 0.999
+    assert error.max() <= MAX_ERROR * 1.001
     assert np.ptp(error, axis=0).min() > 0
     np.testing.assert_array_equal(points, model.predict(faces, source, flip=flip))
     without = a_model()
@@ -136,13 +134,13 @@ def test_a_calibration_stretches_a_source_s_expected_errors(
     after = model.predict_with_error(faces, source)[1]
     assert before is not None
     assert after is not None
-    inside = (before * 2 < LARGEST) & (before > LEAST)
+    inside = (before * 2 < MAX_ERROR) & (before > MIN_ERROR)
     np.testing.assert_allclose(after[source == 0], before[source == 0])
     np.testing.assert_allclose((after / before)[(source == 1)[:, None] & inside], 2, rtol=1e-4)
 
 
 def test_expected_errors_need_maps() -> None:
-    with pytest.raises(BadChoice, match="expected_error needs a network with maps"):
+    with pytest.raises(BadChoice, match="expected_error needs a network with heatmaps"):
         Model("plain", FIFTEEN, SMALL, {"expected_error": True})
 
 
@@ -172,7 +170,7 @@ def test_a_typical_place_is_the_source_s_mean_or_the_other_s_or_the_middle(taugh
     )
 
 
-def test_a_source_s_deaf_head_is_bridged(taught: Model, faces: NDArray[np.uint8], source: NDArray[np.int64]) -> None:
+def test_a_source_s_untrained_channel_is_bridged(taught: Model, faces: NDArray[np.uint8], source: NDArray[np.int64]) -> None:
     lip = taught.keypoints.index("mouth_center_bottom_lip")
     with torch.no_grad():
         taught.label_offset.zero_()

@@ -139,7 +139,7 @@ def test_mixed_precision_does_not_round_the_answers(name: str, images: Tensor) -
     assert not torch.allclose(numbers, numbers.bfloat16().float(), atol=1e-6, rtol=0)
 
 
-def test_a_deaf_head_answers_with_the_other_source_s(images: Tensor) -> None:
+def test_a_untrained_channel_answers_with_the_other_source_s(images: Tensor) -> None:
     network = trained_a_bit("heatmap", 4)
     assert isinstance(network, HeatmapNetwork)
     a, b = (network(images, torch.full((5,), source)) for source in (0, 1))

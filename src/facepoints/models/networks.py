@@ -1,7 +1,7 @@
-"""The networks, and the dict that names them.
+"""The networks by name.
 
-Each takes images, float (n, 1, 96, 96) from 0 to 1, and the source (n,) whose way of labeling is wanted, and gives
-points, float (n, k, 2) in pixels. Most do not tell the sources apart and say so by ignoring the second argument.
+Each maps images, float (n, 1, 96, 96) from 0 to 1, and the annotation source (n,) to points, float (n, k, 2), px. Only
+the heatmap networks predict differently for each source; the others ignore it.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ _MIDDLE = (FACE_SIZE - 1) / 2
 
 @dataclass(frozen=True)
 class Size:
-    """How large to build a network; each takes what it has a use for."""
+    """The size of a network; each network uses the fields that it needs."""
 
     width: int = 32
     kernel: int = 3
     dense_units: int = 512
     dropout: float = 0.0
     members: tuple[str, ...] = ()
-    """the networks of an ensemble; empty: one network alone"""
+    """the networks of an ensemble; empty: a single network"""
 
 
 class SamePadConv2d(nn.Conv2d):
-    """A convolution whose output is as large as its input, as Keras' `same`: even filters pad more after than before.
+    """A convolution with output as large as its input, as Keras' `same`: even filters pad more after than before.
 
-    Padding by k // 2 all around and leaving out the first row and column is the same, and spares the padded copy
-    that torch's own padding="same" makes for even filters.
+    Padding by k // 2 on all sides and dropping the first row and column is equivalent, and avoids the padded copy
+    that torch's padding="same" makes for even filters.
     """
 
     def __init__(self, before: int, after: int, kernel: int, bias: bool = True) -> None:
@@ -49,7 +49,7 @@ class SamePadConv2d(nn.Conv2d):
 
 
 class FullPrecisionLinear(nn.Linear):
-    """The last layer: in full precision whatever the rest has, as bf16 knows no steps below a tenth of a pixel."""
+    """An output layer in 32 bits under mixed precision too: bf16 would round points to tenths of a pixel."""
 
     def forward(self, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
@@ -57,35 +57,27 @@ class FullPrecisionLinear(nn.Linear):
 
 
 class Regression(nn.Module):
-    """Layers that end in 2k numbers, taken as distances from the middle of the face, in units of `unit` pixels."""
+    """Layers followed by 2k outputs: distances from the middle of the face, in units of `unit` pixels."""
 
-    def __init__(self, layers: nn.Sequential, keypoints: int, unit: float = _MIDDLE) -> None:
+    def __init__(self, layers: list[nn.Module], units: int, keypoints: int, unit: float = _MIDDLE) -> None:
+        """units: inputs of the output layer."""
         super().__init__()
-        self.layers = layers
+        self.layers = nn.Sequential(*layers, FullPrecisionLinear(units, 2 * keypoints))
         self.keypoints = keypoints
         self.unit = unit
 
     def forward(self, images: Tensor, source: Tensor) -> Tensor:
-        numbers: Tensor = self.layers(images)
-        return numbers.view(-1, self.keypoints, 2) * self.unit + _MIDDLE
+        outputs: Tensor = self.layers(images)
+        return outputs.view(-1, self.keypoints, 2) * self.unit + _MIDDLE
 
 
 def dense(size: Size, keypoints: int) -> nn.Module:
-    """Fully connected: every pixel to every unit."""
+    """Fully connected: two hidden layers."""
     units = size.dense_units
-    return Regression(
-        nn.Sequential(
-            nn.Flatten(),
-            nn.Linear(FACE_SIZE**2, units),
-            nn.ReLU(),
-            nn.Dropout(size.dropout),
-            nn.Linear(units, units // 2),
-            nn.ReLU(),
-            nn.Dropout(size.dropout),
-            FullPrecisionLinear(units // 2, 2 * keypoints),
-        ),
-        keypoints,
-    )
+    layers: list[nn.Module] = [nn.Flatten()]
+    for before, after in ((FACE_SIZE**2, units), (units, units // 2)):
+        layers += [nn.Linear(before, after), nn.ReLU(), nn.Dropout(size.dropout)]
+    return Regression(layers, units // 2, keypoints)
 
 
 def plain(size: Size, keypoints: int) -> nn.Module:
@@ -94,41 +86,23 @@ def plain(size: Size, keypoints: int) -> nn.Module:
     layers: list[nn.Module] = []
     for before, after in ((1, w), (w, 2 * w), (2 * w, 4 * w)):
         layers += [_conv(before, after, k), nn.ReLU(), nn.MaxPool2d(2)]
-    layers += [
-        nn.Flatten(),
-        nn.Dropout(size.dropout),
-        nn.Linear(4 * w * 12 * 12, size.dense_units),
-        nn.ReLU(),
-    ]
-    return Regression(nn.Sequential(*layers, FullPrecisionLinear(size.dense_units, 2 * keypoints)), keypoints)
+    layers += [nn.Flatten(), nn.Dropout(size.dropout), nn.Linear(4 * w * 12 * 12, size.dense_units), nn.ReLU()]
+    return Regression(layers, size.dense_units, keypoints)
 
 
 def leaky(size: Size, keypoints: int) -> nn.Module:
     """Four wide leaky convolutions and three dense layers: 20,369,374 trainable parameters at width 64, 15 points.
 
-    Filters of 5, 4, 3 and 2 pixels, `same` padding as in Keras (a filter of even size pads more after than before),
-    no bias before the batch norms.
+    Filters of 5, 4, 3 and 2 px, `same` padding as in Keras, no bias before the batch norms.
     """
-    w = size.width
+    w, units = size.width, size.dense_units
     layers: list[nn.Module] = []
     for before, after, kernel in ((1, w, 5), (w, 2 * w, 4), (2 * w, 4 * w, 3), (4 * w, 8 * w, 2)):
-        layers += [
-            SamePadConv2d(before, after, kernel, bias=False),
-            nn.LeakyReLU(0.1),
-            nn.BatchNorm2d(after),
-            nn.MaxPool2d(2),
-        ]
-    units = size.dense_units
-    layers += [
-        nn.Flatten(),
-        nn.Linear(8 * w * 6 * 6, units),
-        nn.ReLU(),
-        nn.Linear(units, units // 2),
-        nn.ReLU(),
-    ]
-    layers += [nn.Dropout(size.dropout), FullPrecisionLinear(units // 2, 2 * keypoints)]
-    # in pixels, as its source has it: steps of 1e-3 suit that; in units of half a face they are far too long
-    return Regression(nn.Sequential(*layers), keypoints, unit=1.0)
+        conv = SamePadConv2d(before, after, kernel, bias=False)
+        layers += [conv, nn.LeakyReLU(0.1), nn.BatchNorm2d(after), nn.MaxPool2d(2)]
+    layers += [nn.Flatten(), nn.Linear(8 * w * 6 * 6, units), nn.ReLU(), nn.Linear(units, units // 2), nn.ReLU()]
+    # outputs in pixels, as published: the learning rate of 1e-3 is far too large for units of half a face
+    return Regression([*layers, nn.Dropout(size.dropout)], units // 2, keypoints, unit=1.0)
 
 
 def five(size: Size, keypoints: int) -> nn.Module:
@@ -139,15 +113,15 @@ def five(size: Size, keypoints: int) -> nn.Module:
         layers += [_conv(before, after, k), nn.ReLU()] + ([nn.MaxPool2d(2)] if pool else [])
     layers += [_conv(4 * w, 8 * w, k), nn.ReLU(), nn.Flatten(), nn.Dropout(size.dropout)]
     layers += [nn.Linear(8 * w * 12 * 12, size.dense_units), nn.ReLU()]
-    return Regression(nn.Sequential(*layers, FullPrecisionLinear(size.dense_units, 2 * keypoints)), keypoints)
+    return Regression(layers, size.dense_units, keypoints)
 
 
 def base(size: Size, keypoints: int) -> nn.Module:
-    """Two strided convolutions and one dense layer: the least that can be called a CNN."""
+    """Two strided convolutions and one dense layer: the smallest CNN."""
     w, k = size.width, size.kernel
     layers: list[nn.Module] = [_conv(1, w, k, stride=2), nn.ReLU(), _conv(w, 2 * w, k, stride=2), nn.ReLU()]
     layers += [nn.Flatten(), nn.Linear(2 * w * 24 * 24, size.dense_units), nn.ReLU()]
-    return Regression(nn.Sequential(*layers, FullPrecisionLinear(size.dense_units, 2 * keypoints)), keypoints)
+    return Regression(layers, size.dense_units, keypoints)
 
 
 def base_extended(size: Size, keypoints: int) -> nn.Module:
@@ -157,23 +131,23 @@ def base_extended(size: Size, keypoints: int) -> nn.Module:
     for depth, (before, after) in enumerate(((1, w), (w, 2 * w), (2 * w, 4 * w), (4 * w, 8 * w)), start=1):
         layers += [_conv(before, after, k), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(p * depth / 5)]
     layers += [nn.Flatten(), nn.Linear(8 * w * 6 * 6, size.dense_units), nn.ReLU(), nn.Dropout(p)]
-    return Regression(nn.Sequential(*layers, FullPrecisionLinear(size.dense_units, 2 * keypoints)), keypoints)
+    return Regression(layers, size.dense_units, keypoints)
 
 
 def heatmap(size: Size, keypoints: int) -> nn.Module:
-    """Residual CNN with a map per point and source, read by its expectation."""
+    """Residual CNN with a heatmap per point and source, read by its expectation."""
     w = size.width
     return HeatmapNetwork((max(1, w // 2), w, 2 * w, 4 * w), keypoints, size.dropout)
 
 
 def heatmap_wide(size: Size, keypoints: int) -> nn.Module:
-    """The same with more channels where the maps are coarse: there they cost least."""
+    """`heatmap` with more channels at low resolution, where they cost least."""
     w = size.width
     return HeatmapNetwork((max(1, w // 2), w, 5 * w // 2, 5 * w), keypoints, size.dropout)
 
 
 HEATMAP_NETWORKS = ("heatmap", "heatmap-wide")
-"""The networks that answer for all sources at once, and so can teach, sit in an ensemble, and expect errors."""
+"""The networks with outputs for all sources: required for teachers, ensembles and expected errors."""
 
 NETWORKS: dict[str, Callable[[Size, int], nn.Module]] = {
     "dense": dense,
@@ -188,20 +162,17 @@ NETWORKS: dict[str, Callable[[Size, int], nn.Module]] = {
 
 
 def build(name: str, keypoints: int, size: Size) -> nn.Module:
-    """The named network for k keypoints, with fresh weights from torch's global random state; or an ensemble."""
+    """The named network, or the ensemble of `size.members`, for k keypoints; weights from torch's random state."""
     if size.members:
-        return _ensemble(size, keypoints)
+        built = [build(member, keypoints, replace(size, members=())) for member in size.members]
+        members = [network for network in built if isinstance(network, MultiSourceNetwork)]
+        if len(members) < len(built):
+            names = ", ".join(HEATMAP_NETWORKS)
+            raise BadChoice(f"members: each needs heatmaps ({names}), not {', '.join(size.members)}")
+        return Ensemble(members)
     if name not in NETWORKS:
         raise unknown("network", name, NETWORKS)
     return NETWORKS[name](size, keypoints)
-
-
-def _ensemble(size: Size, keypoints: int) -> Ensemble:
-    built = [build(name, keypoints, replace(size, members=())) for name in size.members]
-    seeing = [network for network in built if isinstance(network, MultiSourceNetwork)]
-    if len(seeing) < len(built):
-        raise BadChoice(f"members: each needs maps ({', '.join(HEATMAP_NETWORKS)}), not {', '.join(size.members)}")
-    return Ensemble(seeing)
 
 
 def _conv(before: int, after: int, kernel: int, stride: int = 1) -> nn.Conv2d:

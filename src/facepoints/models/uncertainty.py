@@ -1,4 +1,4 @@
-"""How far a point is likely to be off: a second, small head that looks at what the first one saw."""
+"""Expected error of each point, predicted by a small second head from the features of the first one."""
 
 from __future__ import annotations
 
@@ -10,60 +10,62 @@ from torch import Tensor, nn
 from facepoints.keypoints import FACE_SIZE, SOURCES
 from facepoints.models.heatmaps import Features, MultiSourceNetwork
 
-LEAST, LARGEST = 0.1, FACE_SIZE / 2
-"""No label is exact to a tenth of a pixel, and no guess is worse than half a face."""
+MIN_ERROR, MAX_ERROR = 0.1, FACE_SIZE / 2
+"""Bounds of the expected error, px: labels are not exact to 0.1 px, and a random point is off by half a face."""
 
 KNEE = math.log(1.5)
-"""Natural logarithm of the expected error, in pixels, below and above which it is stretched by powers of its own."""
+"""Natural logarithm of the expected error, px, at which the calibration changes its slope."""
 
-NO_STRETCH = (KNEE, 1.0, 1.0)
-LEAST_POWER = 0.2
-"""Who is less sure is expected to err more, whatever a few labels say."""
+IDENTITY = (KNEE, 1.0, 1.0)
+"""The calibration that changes nothing: value at the knee, slope below, slope above."""
+
+MIN_SLOPE = 0.2
+"""Keeps the calibration increasing, so that few labels cannot reverse the order of expected errors."""
 
 _UNITS = 64
 
 
 class ExpectedError(nn.Module):
-    """Features in, expected errors out: (n, answers), pixels, the root mean square error of one coordinate.
+    """Maps Features to expected errors (n, sources * k), px: root mean square error of one coordinate.
 
-    It is trained after the points, on what they then leave over, so that it cannot cost them accuracy. A calibration
-    learned from rows that nothing was trained on stretches what it says, for each source (sources, 3): training rows
-    flatter, and faces turned by any angle are harder than those that people label.
+    The head is trained after the points, on their remaining errors, so that it cannot cost accuracy. Its output is
+    calibrated for each source on rows that no training used: errors on training rows are too small, and the
+    arbitrarily rotated faces of the training are harder than labeled ones.
     """
 
     calibration: Tensor
+    """(sources, 3)"""
 
     def __init__(self, network: MultiSourceNetwork) -> None:
         super().__init__()
         self.keypoints = network.keypoints
-        answers = len(SOURCES) * network.keypoints
+        outputs = len(SOURCES) * network.keypoints
         self.layers = nn.Sequential(
-            nn.BatchNorm1d(network.deep_channels + 2 * answers, affine=False),
-            nn.Linear(network.deep_channels + 2 * answers, _UNITS),
+            nn.BatchNorm1d(network.deep_channels + 2 * outputs, affine=False),
+            nn.Linear(network.deep_channels + 2 * outputs, _UNITS),
             nn.ReLU(),
-            nn.Linear(_UNITS, answers),
+            nn.Linear(_UNITS, outputs),
         )
-        self.register_buffer("calibration", torch.tensor([NO_STRETCH]).repeat(len(SOURCES), 1))
+        self.register_buffer("calibration", torch.tensor([IDENTITY]).repeat(len(SOURCES), 1))
 
     def reset(self) -> None:
-        """Start anew, with weights from torch's global random state."""
+        """Fresh weights from torch's global random state."""
         for layer in self.layers:
             if isinstance(layer, nn.Linear | nn.BatchNorm1d):
                 layer.reset_parameters()
-        self.calibration.copy_(torch.tensor([NO_STRETCH]).repeat(len(SOURCES), 1))
+        self.calibration.copy_(torch.tensor([IDENTITY]).repeat(len(SOURCES), 1))
 
-    def forward(self, seen: Features) -> Tensor:
-        return self.log_error(seen).clamp(math.log(LEAST), math.log(LARGEST)).exp()
+    def forward(self, features: Features) -> Tensor:
+        return self.log_error(features).clamp(math.log(MIN_ERROR), math.log(MAX_ERROR)).exp()
 
-    def log_error(self, seen: Features) -> Tensor:
-        """The natural logarithm of the expected errors, (n, answers), calibrated."""
-        evidence = torch.cat([seen.spread.log(), seen.peak.log(), seen.deep], dim=1)
-        log_error: Tensor = self.layers(evidence)
-        return stretched(log_error, self.calibration.repeat_interleave(self.keypoints, dim=0))
+    def log_error(self, features: Features) -> Tensor:
+        """Natural logarithm of the calibrated expected errors, (n, sources * k)."""
+        log_error: Tensor = self.layers(torch.cat([features.spread.log(), features.peak.log(), features.deep], dim=1))
+        return calibrated(log_error, self.calibration.repeat_interleave(self.keypoints, dim=0))
 
 
-def stretched(log_error: Tensor, calibration: Tensor) -> Tensor:
-    """Logarithms of errors as a calibration (..., 3) has them: its value at the knee, the powers below and above."""
+def calibrated(log_error: Tensor, calibration: Tensor) -> Tensor:
+    """Log errors mapped by a piecewise linear function (..., 3): value at the knee, slope below, slope above."""
     value, below, above = calibration.unbind(-1)
     x = log_error - KNEE
     return value + below * x.clamp_max(0) + above * x.clamp_min(0)

@@ -16,7 +16,7 @@ from facepoints.data.dataset import LabeledFaces
 from facepoints.keypoints import FACE_SIZE, SOURCES
 from facepoints.models.heatmaps import Features, MultiSourceNetwork
 from facepoints.models.model import Model
-from facepoints.models.uncertainty import LEAST_POWER, NO_STRETCH, stretched
+from facepoints.models.uncertainty import IDENTITY, MIN_SLOPE, calibrated
 from facepoints.training.augmentation import Batch, augment, to_images
 from facepoints.training.lightning_module import Batches
 from facepoints.training.recipe import Recipe
@@ -92,7 +92,7 @@ def calibrate(model: Model, rows: LabeledFaces) -> None:
     head = model.expected_error
     if head is None:
         return
-    head.calibration.copy_(torch.tensor([NO_STRETCH]).repeat(len(SOURCES), 1))
+    head.calibration.copy_(torch.tensor([IDENTITY]).repeat(len(SOURCES), 1))
     predicted, expected = model.predict_with_error(rows.faces, rows.source)
     square = np.square(predicted - rows.points).mean(axis=2)
     for number in range(len(SOURCES)):
@@ -105,22 +105,22 @@ def calibrate(model: Model, rows: LabeledFaces) -> None:
 
 def _stretch(square: Tensor, log_error: Tensor) -> Tensor:
     """The calibration (3,) under which squared errors (m,) are likeliest; outliers are left out, round by round."""
-    found = torch.tensor(NO_STRETCH, dtype=torch.float64, requires_grad=True)
+    found = torch.tensor(IDENTITY, dtype=torch.float64, requires_grad=True)
     kept = torch.ones_like(square, dtype=torch.bool)
     for _ in range(3):
         optimizer = torch.optim.LBFGS([found], max_iter=50, line_search_fn="strong_wolfe")
 
         def closure(optimizer: torch.optim.LBFGS = optimizer, kept: Tensor = kept) -> Tensor:
             optimizer.zero_grad()
-            loss = _unlikelihood(square[kept], stretched(log_error[kept], found)).mean()
+            loss = _unlikelihood(square[kept], calibrated(log_error[kept], found)).mean()
             loss.backward()  # type: ignore[no-untyped-call]
             return loss
 
         optimizer.step(closure)  # type: ignore[no-untyped-call]
         with torch.no_grad():
-            kept = square < _OUTLIER**2 * torch.exp(2 * stretched(log_error, found))
+            kept = square < _OUTLIER**2 * torch.exp(2 * calibrated(log_error, found))
     found = found.detach()
-    found[1:].clamp_(min=LEAST_POWER)
+    found[1:].clamp_(min=MIN_SLOPE)
     return found
 
 
