@@ -170,7 +170,9 @@ def test_a_typical_place_is_the_source_s_mean_or_the_other_s_or_the_middle(taugh
     )
 
 
-def test_a_source_s_untrained_channel_is_bridged(taught: Model, faces: NDArray[np.uint8], source: NDArray[np.int64]) -> None:
+def test_a_source_s_untrained_channel_is_bridged(
+    taught: Model, faces: NDArray[np.uint8], source: NDArray[np.int64]
+) -> None:
     lip = taught.keypoints.index("mouth_center_bottom_lip")
     with torch.no_grad():
         taught.label_offset.zero_()
