@@ -26,10 +26,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from facepoints.data.images import Photo, read_image
 from facepoints.drawing import contact_sheet, write_png
 from facepoints.files import write_text
 from facepoints.inference.detector import load
-from facepoints.inference.images import Photo, read_photo
 from facepoints.inference.regions import Regions
 from facepoints.keypoints import FIFTEEN
 
@@ -115,7 +115,7 @@ def measure(face_detector: Finder, truth: dict[Path, list[Points]], name: str) -
     """Ask a finder about every photo."""
     outcome = Outcome()
     for path, faces in track(truth.items(), description=name):
-        photo = read_photo(path)
+        photo = read_image(path)
         started = time.process_time()
         answers = face_detector(photo)
         outcome.milliseconds.append((time.process_time() - started) * 1000)
@@ -141,7 +141,7 @@ def draw_others(outcome: Outcome, path: Path) -> None:
         boxes = [[*points.min(axis=0), *np.ptp(points, axis=0)] for _, points, _ in shown]
         photos = [photo for photo, _, _ in shown]
         crops = [
-            Regions.of_boxes([b]).grown(2.2).crops(read_photo(p).gray)[0] for p, b in zip(photos, boxes, strict=True)
+            Regions.of_boxes([b]).grown(2.2).crops(read_image(p).gray)[0] for p, b in zip(photos, boxes, strict=True)
         ]
         captions = [f"{photo.stem[:12]} {score:.2f}" for photo, _, score in shown]
         write_png(path, contact_sheet(np.stack(crops), captions=captions, columns=12, scale=1))

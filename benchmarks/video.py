@@ -27,11 +27,11 @@ from rich.progress import track
 from rich.table import Table
 
 import facepoints
+from facepoints.data.images import Photo
 from facepoints.data.synthetic.faces import draw_faces
 from facepoints.inference.annotate import annotate
 from facepoints.inference.detector import Detector
 from facepoints.inference.faces import Face
-from facepoints.inference.images import Photo
 from facepoints.inference.video.smoothing import Smoother
 from facepoints.inference.video.tracking import Tracker
 from facepoints.inference.video.video import Video, stream

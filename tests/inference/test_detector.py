@@ -154,7 +154,7 @@ assert not {"cv2", "onnxruntime"} & set(sys.modules), "import facepoints loads s
 from facepoints.inference.batch.predict import predict_photos
 detector = facepoints.load(threads=1)
 detector.faces(np.zeros((200, 200, 3), np.uint8))
-print(sorted({"torch", "matplotlib", "pandas", "lightning", "onnx", "PIL"} & set(sys.modules)))
+print(sorted({"torch", "matplotlib", "pandas", "lightning", "onnx"} & set(sys.modules)))
 """
 
 

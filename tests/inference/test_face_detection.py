@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from facepoints import Detector
+from facepoints.data.images import Photo
 from facepoints.data.photos.photo_crop import EYES
 from facepoints.inference import face_detection as face_finder
 from facepoints.inference.face_detection import TILE, Cascades, _Cascade, _rolled
-from facepoints.inference.images import Photo
 from facepoints.inference.regions import Gray, Regions
 
 

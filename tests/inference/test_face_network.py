@@ -16,11 +16,11 @@ import pytest
 from numpy.typing import NDArray
 
 from facepoints import Detector
+from facepoints.data.images import Photo
 from facepoints.errors import BadRun
 from facepoints.inference import face_network as finder_network
 from facepoints.inference.detector import FLAGSHIP
 from facepoints.inference.face_network import FACE_DETECTOR, LEAST, FaceNetwork
-from facepoints.inference.images import Photo
 from facepoints.inference.regions import Regions
 from facepoints.keypoints import FIFTEEN
 

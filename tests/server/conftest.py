@@ -17,8 +17,8 @@ import uvicorn
 from numpy.typing import NDArray
 
 from facepoints import Detector
+from facepoints.data.images import Photo
 from facepoints.inference.detector import FLAGSHIP
-from facepoints.inference.images import Photo
 from facepoints.inference.regions import Regions
 from facepoints.server.app import Settings, create_app
 from facepoints.server.limits import Limits

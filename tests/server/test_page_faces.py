@@ -13,8 +13,8 @@ import pytest
 from numpy.typing import NDArray
 
 from facepoints import Detector
+from facepoints.data.images import Photo
 from facepoints.inference.face_network import FaceNetwork, _Facts
-from facepoints.inference.images import Photo
 from facepoints.inference.keypoint_network import KeypointNetwork
 from facepoints.inference.regions import Regions
 

@@ -15,6 +15,7 @@ import httpx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from facepoints.server.problems import KINDS
 
@@ -40,6 +41,12 @@ def png_that_claims(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
+def gif_that_claims_four_gigapixels() -> bytes:
+    file = io.BytesIO()
+    Image.new("P", (2, 2)).save(file, "GIF")
+    return b"GIF89a\xff\xff\xff\xff" + file.getvalue()[10:]
+
+
 class Bomb:
     def __reduce__(self) -> tuple[Any, ...]:
         return pytest.fail, ("a pickle was loaded",)
@@ -59,18 +66,18 @@ def form(*parts: tuple[str, str | None, bytes]) -> dict[str, Any]:
 
 PHOTOS: dict[str, tuple[bytes, int, str]] = {
     "an empty file": (b"", 422, "the file is empty"),
-    "metadata": (b"I am a photo, honestly", 422, "no photo"),
+    "metadata": (b"I am a photo, honestly", 422, "not a photo"),
     "a program that looks like a web page": (
         b"<svg onload=alert(1)><!ENTITY x SYSTEM 'file:///etc/passwd'>",
         422,
-        "no photo",
+        "not a photo",
     ),
-    "an archive": (b"PK\x03\x04" + bytes(100), 422, "no photo"),
+    "an archive": (b"PK\x03\x04" + bytes(100), 422, "not a photo"),
     "a PNG that ends after its header": (png_that_claims(50, 50)[:40], 422, "damaged"),
     "a PNG without pixels": (png_that_claims(50, 50), 422, "damaged PNG"),
     "a PNG that claims ten gigapixels": (png_that_claims(100_000, 100_000), 413, "more than 1 megapixels"),
     "a PNG that claims a hair": (png_that_claims(100_000, 2), 422, "times as long as wide"),
-    "a GIF that claims four gigapixels": (b"GIF89a\xff\xff\xff\xff" + bytes(20), 413, "more than 1 megapixels"),
+    "a GIF that claims four gigapixels": (gif_that_claims_four_gigapixels(), 413, "more than 1 megapixels"),
     "a JPEG of nothing but its first bytes": (b"\xff\xd8\xff\xe0", 422, "damaged"),
     "more bytes than are taken": (bytes(310_000), 413, "more than 0.3 MB"),
     "many more bytes than are taken": (bytes(3_000_000), 413, "more than 0.3 MB"),

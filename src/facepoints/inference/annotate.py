@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facepoints.data.images import Pixels
 from facepoints.drawing import PREDICTED, Color, draw_points
 from facepoints.inference.faces import Face
-from facepoints.inference.images import Pixels
 from facepoints.keypoints import KeypointSet
 
 UNSURE = 0.04

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from facepoints.data.images import open_image
 from facepoints.inference.face_detection import Cascades, FaceDetector, YuNet
 from facepoints.inference.face_network import FaceNetwork
 from facepoints.inference.faces import Face, Refined
-from facepoints.inference.images import open_photo
 from facepoints.inference.keypoint_network import KeypointNetwork
 from facepoints.inference.regions import Gray, Regions
 from facepoints.inference.verification import VIEWS, disagreement, distinct, face_score
@@ -75,7 +75,7 @@ class Detector:
 
         photo: a path, a Pillow image, or an array uint8, grey (h, w) or RGB (h, w, 3).
         """
-        seen = open_photo(photo)
+        seen = open_image(photo)
         for candidates in self.face_detector.rounds(seen):
             found = self._judged(seen.gray, candidates)
             if len(found.regions):

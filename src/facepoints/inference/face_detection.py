@@ -17,9 +17,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facepoints.data.images import Photo
 from facepoints.data.photos.photo_crop import EYES
 from facepoints.errors import BadRun
-from facepoints.inference.images import Photo
 from facepoints.inference.regions import Gray, Regions
 
 _CASCADES = Path(cv2.__file__).parent / "data"

@@ -19,8 +19,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from facepoints.data.images import Photo
 from facepoints.errors import BadRun
-from facepoints.inference.images import Photo
 from facepoints.inference.keypoint_network import session_of
 from facepoints.inference.regions import Gray, Regions
 

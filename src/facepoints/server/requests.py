@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from facepoints.inference.image_header import read_header
-from facepoints.inference.images import Photo, decode_photo
+from facepoints.data.images import Photo, decode_image
 from facepoints.keypoints import FACE_SIZE
 from facepoints.server.limits import Limits
 from facepoints.server.problems import Problem
@@ -80,15 +79,16 @@ async def read_crops(request: Request, limits: Limits, place: Place) -> tuple[by
 
 
 def decode(content: bytes, name: str, limits: Limits) -> Photo:
-    """The photo; raises Problem or BadFile, before anything is unpacked where its header tells enough."""
-    header = read_header(content)
-    if header is not None:
-        size = f"{name}: the photo is {header.width:,} x {header.height:,} px"
-        if header.width * header.height > limits.pixels:
+    """The photo; raises Problem or BadFile. The limits apply to the size in the header, before decoding."""
+
+    def check(width: int, height: int) -> None:
+        size = f"{name}: the photo is {width:,} x {height:,} px"
+        if width * height > limits.pixels:
             raise Problem("too-many-pixels", f"{size}, more than {limits.megapixels}. Make it smaller")
-        if max(header.width, header.height) > _SLIMMEST * min(header.width, header.height):
+        if max(width, height) > _SLIMMEST * min(width, height):
             raise Problem("unreadable", f"{size}, more than {_SLIMMEST} times as long as wide. Cut it")
-    return decode_photo(content, name)
+
+    return decode_image(content, name, check)
 
 
 def crops_of(content: bytes, is_json: bool) -> NDArray[np.uint8]:

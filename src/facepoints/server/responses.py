@@ -12,11 +12,11 @@ from fastapi import Response
 from fastapi.responses import StreamingResponse
 from numpy.typing import NDArray
 
+from facepoints.data.images import Photo
 from facepoints.errors import BadFile
 from facepoints.inference.annotate import annotate
 from facepoints.inference.batch.result_files import as_json
 from facepoints.inference.faces import Face
-from facepoints.inference.images import Photo
 from facepoints.inference.measures import measure
 
 _CHUNK = 65_536  # bytes that are sent at once: for a client that stops reading no more than this lies ready

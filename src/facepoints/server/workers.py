@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
+from facepoints.data.images import Photo
 from facepoints.inference.face_detection import FaceDetector
-from facepoints.inference.images import Photo
 from facepoints.inference.regions import Regions
 from facepoints.server.limits import Limits
 from facepoints.server.problems import Problem

@@ -241,8 +241,8 @@ def test_the_second_reading_opens_no_photo(
 ) -> None:
     path, cache = table(folder / "points.csv", f"a.png,{EYES_IN_PHOTO}"), tmp_path_factory.mktemp("own")
     opened: list[Path] = []
-    read = labeled_photos._read_grey
-    monkeypatch.setattr(labeled_photos, "_read_grey", lambda photo: opened.append(photo) or read(photo))
+    read = labeled_photos.read_image
+    monkeypatch.setattr(labeled_photos, "read_image", lambda photo: opened.append(photo) or read(photo))
     first, second = (read_labeled_photos(path, cache=cache) for _ in range(2))
     assert len(opened) == 1
     np.testing.assert_array_equal(first.faces.faces, second.faces.faces)
@@ -265,9 +265,9 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "absent photo": (HEADER, f"c.png,{EYES_IN_PHOTO},,,,", "line 3: there is no photo "),
     "a folder": (HEADER, f"sub,{EYES_IN_PHOTO},,,,", "line 3: there is no photo "),
     "a name too long": (HEADER, f"{'n' * 4000},{EYES_IN_PHOTO},,,,", "line 3: there is no photo "),
-    "no picture": (HEADER, f"text.png,{EYES_IN_PHOTO},,,,", "text.png is damaged, or not of a kind"),
-    "an empty file": (HEADER, f"empty.png,{EYES_IN_PHOTO},,,,", "empty.png is damaged, or not of a kind"),
-    "half a picture": (HEADER, f"half.png,{EYES_IN_PHOTO},,,,", "half.png is damaged, or not of a kind"),
+    "no picture": (HEADER, f"text.png,{EYES_IN_PHOTO},,,,", "text.png: not a photo, or damaged"),
+    "an empty file": (HEADER, f"empty.png,{EYES_IN_PHOTO},,,,", "empty.png: the file is empty"),
+    "half a picture": (HEADER, f"half.png,{EYES_IN_PHOTO},,,,", "half.png: a damaged PNG file"),
     "no file name": (HEADER, f",{EYES_IN_PHOTO},,,,", "line 3: image is empty"),
     "pixels": (HEADER, f"{'17 ' * 9000},{EYES_IN_PHOTO},,,,", "line 3: image holds pixels, expected a file name"),
     "point right of the photo": (

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from facepoints.data.images import Photo
 from facepoints.data.synthetic.faces import draw_faces
 from facepoints.inference.faces import Face, Refined, TrackedFace
-from facepoints.inference.images import Photo
 from facepoints.inference.regions import Regions
 from facepoints.inference.video.tracking import LOOK_FOR_LOST, Tracker, steady
 from facepoints.keypoints import FIFTEEN

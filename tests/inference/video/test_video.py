@@ -15,10 +15,10 @@ import pytest
 from numpy.typing import NDArray
 
 import facepoints
+from facepoints.data.images import Photo
 from facepoints.data.synthetic.faces import draw_faces
 from facepoints.errors import BadFile
 from facepoints.inference.detector import Detector
-from facepoints.inference.images import Photo
 from facepoints.inference.video.smoothing import Smoother
 from facepoints.inference.video.tracking import Tracker
 from facepoints.inference.video.video import Video, quiet, stream

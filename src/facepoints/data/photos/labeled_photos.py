@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.data.dataset import LabeledFaces
+from facepoints.data.images import read_image
 from facepoints.data.kaggle.competition import Cache, cache_folder_of
 from facepoints.data.photos.photo_crop import Crop, crop_of_box, crop_of_points
 from facepoints.data.photos.photo_table import PhotoTable, read_photo_table
@@ -28,7 +28,7 @@ from facepoints.keypoints import FACE_SIZE
 Progress = Callable[[int, int], None]
 """Called with (photos done, photos in all)."""
 
-_VERSION = 1  # of the crops in the cache: raise it whenever they change
+_VERSION = 2  # of the crops in the cache: raise it whenever they change
 
 
 @dataclass(frozen=True)
@@ -145,9 +145,9 @@ _Found = tuple[tuple[float, float, float], NDArray[np.uint8]] | Fault
 def _faces_in(name: str, places: list[int], table: PhotoTable) -> Iterator[_Found]:
     """What is at these places of the table, all of one photo."""
     try:
-        photo = _read_grey(table.folder / name)
-    except Fault as fault:
-        yield from [fault] * len(places)
+        photo = read_image(table.folder / name).gray
+    except BadFile as error:
+        yield from [Fault(str(error))] * len(places)
         return
     for i in places:
         try:
@@ -163,20 +163,6 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):  # a name too long for the system, or with NUL in it
         return False
-
-
-def _read_grey(path: Path) -> NDArray[np.uint8]:
-    """A photo as a person sees it, grey, uint8 (h, w); raises Fault."""
-    try:
-        content = np.fromfile(path, np.uint8)  # cv2.imread cannot open all names on Windows
-        grey = cv2.imdecode(content, cv2.IMREAD_GRAYSCALE) if content.size else None
-    except OSError as error:
-        raise Fault(f"{path} cannot be read ({error.strerror or error})") from error
-    except cv2.error as error:
-        raise Fault(f"{path} cannot be read ({' '.join(str(error.err).split())})") from error
-    if grey is None:
-        raise Fault(f"{path} is damaged, or not of a kind that OpenCV reads (JPEG, PNG, WebP, TIFF, BMP, ...)")
-    return np.asarray(grey, np.uint8)
 
 
 def _crop_of(table: PhotoTable, i: int, photo: NDArray[np.uint8]) -> Crop:

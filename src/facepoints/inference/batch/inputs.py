@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from facepoints.data.images import ENDINGS
 from facepoints.errors import BadFile
-from facepoints.inference.images import ENDINGS
 
 _KEPT = {".jpg", ".jpeg", ".png"}
 """Endings that an annotated picture keeps; any other gets .jpg behind it."""

@@ -12,6 +12,7 @@ from types import FrameType
 
 import cv2
 
+from facepoints.data.images import Pixels
 from facepoints.errors import BadFile
 from facepoints.files import atomic_write
 from facepoints.inference.annotate import annotate
@@ -19,7 +20,6 @@ from facepoints.inference.batch.predict import Progress, Say, Tally, photos_into
 from facepoints.inference.batch.result_files import ResultFiles
 from facepoints.inference.detector import Detector
 from facepoints.inference.faces import Face, TrackedFace
-from facepoints.inference.images import Pixels
 from facepoints.inference.video.tracking import Tracker
 from facepoints.inference.video.video import ENDINGS, Frame, Video, follow
 from facepoints.inference.video.writer import VideoWriter, Window

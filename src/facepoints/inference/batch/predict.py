@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from facepoints.data.images import Photo, Pixels, read_image
 from facepoints.data.kaggle.competition import read_test_faces
 from facepoints.drawing import contact_sheet, write_png
 from facepoints.errors import BadFile, MissingExtra
@@ -18,7 +19,6 @@ from facepoints.inference.batch.inputs import Input, gather
 from facepoints.inference.batch.result_files import ResultFiles
 from facepoints.inference.detector import Detector
 from facepoints.inference.faces import Face
-from facepoints.inference.images import Photo, Pixels, read_photo
 from facepoints.inference.regions import Regions
 from facepoints.keypoints import FACE_SIZE
 
@@ -142,7 +142,7 @@ def _opened(inputs: Sequence[Input], tally: Tally, say: Say) -> Iterator[tuple[I
     """Each input with its photo, one at a time in memory; None where it cannot be read, which is said and counted."""
     for each in inputs:
         try:
-            yield each, read_photo(each.path)
+            yield each, read_image(each.path)
         except (BadFile, MissingExtra) as error:
             tally.failed += 1
             say(str(error))

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facepoints.data.images import Photo
 from facepoints.inference.faces import Face, FaceSource, Refined, TrackedFace  # TrackedFace
-from facepoints.inference.images import Photo
 from facepoints.inference.regions import Gray, Regions
 from facepoints.inference.video.reidentification import ELSE, LONGEST_STEP, Floats, Track, looks, recognize, unit
 from facepoints.inference.video.smoothing import Smoother

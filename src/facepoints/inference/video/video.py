@@ -19,9 +19,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facepoints.data.images import Photo
 from facepoints.errors import BadFile
 from facepoints.inference.faces import FaceSource, TrackedFace
-from facepoints.inference.images import Photo
 from facepoints.inference.video.tracking import Tracker
 
 ENDINGS = frozenset(
