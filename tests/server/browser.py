@@ -20,7 +20,7 @@ from facepoints.server.page import FOLDER, WEIGHTS
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 QUIET += ["--disable-background-networking", "--disable-component-update"]
-AXE = Path(__file__).parents[3] / "page" / "node_modules" / "axe-core" / "axe.min.js"
+AXE = Path(__file__).parents[2] / "page" / "node_modules" / "axe-core" / "axe.min.js"
 
 needs_runtime = pytest.mark.skipif(
     not (FOLDER / "runtime" / "ort.wasm.min.mjs").is_file(), reason="no network in the browser: run scripts/page"

@@ -61,7 +61,7 @@ def test_every_answer_is_as_described(described: Any, method: str, path: str, mo
 
 
 def test_the_documentation_knows_all_of_it(running: Callable[..., Any]) -> None:
-    metadata = (Path(__file__).parents[3] / "docs" / "server.md").read_text("utf-8")
+    metadata = (Path(__file__).parents[2] / "docs" / "server.md").read_text("utf-8")
     assert [path for _, path in OPERATIONS if f" {path}" not in metadata] == []
     assert [kind for kind, what in KINDS.items() if f"| `{PLACE}#{kind}` | {str(what.status)[0]}" not in metadata] == []
     with running() as client:

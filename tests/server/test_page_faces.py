@@ -66,7 +66,7 @@ def test_both_read_the_same_candidates_from_the_finders_maps(tmp_path: Path, siz
     found = network.find(gray)
     facts = {"stride": STRIDE, "sides": SIDES, "unit": UNIT}
     given = {"gray": gray.ravel().tolist(), "height": size[0], "width": size[1], "facts": facts, "told": drawn.told}
-    shown, own = in_node(tmp_path, 'import { candidates } from "./finder.js";\n', CANDIDATES, given)
+    shown, own = in_node(tmp_path, 'import { candidates } from "./detect-faces.js";\n', CANDIDATES, given)
     assert shown == drawn.shown
     expected = np.column_stack([found.center, found.side, found.roll, found.odds])
     np.testing.assert_allclose(np.array(own).reshape(-1, 5), expected, rtol=1e-5, atol=1e-6)
@@ -104,7 +104,7 @@ const look = async (crops) => {
     counts.push(crops.length);
     return given.answers[counts.length - 1];
 };
-return [counts, await judged(picture, given.candidates, given.facts, look)];
+return [counts, await verified(picture, given.candidates, given.facts, look)];
 """
 
 
@@ -130,7 +130,7 @@ def test_both_judge_the_same_candidates_alike(tmp_path: Path, detector: Detector
         "facts": {"mean_shape": known.mean_shape.tolist(), "mean_error": known.mean_error.tolist()},
         "answers": network.answers,
     }
-    imports = 'import { evaluation } from "./judgment.js";\nimport { Picture } from "./geometry.js";\n'
+    imports = 'import { verified } from "./verify.js";\nimport { Picture } from "./geometry.js";\n'
     counts, own = in_node(tmp_path, imports, JUDGED, given)
     assert counts == [len(answer["points"]) for answer in network.answers]
     for mine, face in zip(own, found, strict=True):

@@ -171,7 +171,7 @@ def test_several_photos_come_by_choice_by_drop_and_from_the_clipboard(page, phot
 @pytest.fixture
 def group(detector):
     """A real photo of several people, and their faces."""
-    photos = Path(os.environ.get("FACEPOINTS_DATA", Path(__file__).parents[4] / "shared" / "data")) / "photos"
+    photos = Path(os.environ.get("FACEPOINTS_DATA", Path(__file__).parents[3] / "shared" / "data")) / "photos"
     if not photos.is_dir():
         pytest.skip("real photos absent: set FACEPOINTS_DATA")
     # sure ones: browsers decode JPEG in their own way, so a score at its limit may fall to either side
@@ -243,7 +243,7 @@ def test_a_face_in_a_frame_is_marked_on_the_device(page_by_hand, photo, anna, de
     assert page.is_hidden("#frame")
     page.click("#another")  # the same face, framed by dragging, is seen anew
     drag(page, 0.2, 0.1, 0.75, 0.9)
-    page.click("#look")
+    page.click("#predict")
     wait_for_faces(page)
     assert page.locator("#marks .dot").count() == 15
     assert shown_points(page) == pytest.approx(expected, abs=0.02 * regions.box[2])
@@ -257,11 +257,11 @@ def test_several_faces_are_framed_measured_saved_and_removed_on_the_device(
     both = np.hstack([anna.pixels, ben.pixels])
     page.set_input_files("#files", {"name": "both.png", "mimeType": "image/png", "buffer": png(both)})
     drag(page, 0.1, 0.1, 0.38, 0.9)
-    page.click("#look")
+    page.click("#predict")
     wait_for_faces(page)
     page.click("#another")
     drag(page, 0.6, 0.1, 0.88, 0.9)
-    page.click("#look")
+    page.click("#predict")
     wait_for_text(page, "#status", "^Found 2 faces")
     assert page.locator("#marks .box").count() == 2
     assert page.get_attribute("#faces button >> nth=1", "aria-pressed") == "true"

@@ -15,7 +15,7 @@ from facepoints.keypoints import FIFTEEN, FOUR
 
 from .javascript import in_node
 
-IMPORTS = 'import { measurable, measure } from "./measures.js";\nimport { MEAN_FACE } from "./pose.js";\n'
+IMPORTS = 'import { measurable, measure } from "./face-measures.js";\nimport { MEAN_FACE } from "./fit-pose.js";\n'
 
 
 def held(roll: float, turn: float, nod: float) -> NDArray[np.float64]:

@@ -21,7 +21,7 @@ from facepoints.errors import BadChoice
 from facepoints.server.app import Settings
 from facepoints.server.process import is_open, key_of, serve
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to answer")
 

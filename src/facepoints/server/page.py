@@ -19,7 +19,7 @@ from facepoints.reports.html import Section, bold, code, joined, listed, page, t
 from facepoints.reports.style import STYLE
 from facepoints.server.examples import EXAMPLES, example
 
-FOLDER = Path(__file__).parent / "page"
+FOLDER = Path(__file__).parent / "static"
 """index.html is served at /, everything in the folder below /page/."""
 
 WEIGHTS = Path(__file__).parents[1] / "weights"

@@ -1,9 +1,9 @@
 // Live points: the face is found once, then followed from frame to frame and smoothed.
 
-import { asFace } from "./faces.js";
+import { asFace } from "./face-results.js";
 import { Picture, regionOfPoints } from "./geometry.js";
-import { ENOUGH, faceInBox, refine } from "./judgment.js";
-import { Smoother } from "./smoothing.js";
+import { MIN_SCORE, faceInBox, refine } from "./verify.js";
+import { Smoother } from "./one-euro.js";
 
 const HOLDS = 0.4; // the least score of a followed face, as inference/video/tracking.py
 const VIEWS = 2; // the fewest that can disagree
@@ -18,7 +18,7 @@ export function middleBox(width, height) {
 /**
  * Follows the largest face in a video element.
  *
- * how: {facts, look, find, shown}: the model's facts; who gives points; who finds faces in a frame, given it as a Picture
+ * how: {facts, predict, find, shown}: the model's facts; who gives points; who finds faces in a frame, given it as a Picture
  * and as a function that makes a file of it, or null where the person holds the face in the middle; what to do with each
  * frame's {face, perSecond, width, height}.
  */
@@ -72,9 +72,9 @@ export class Camera {
   }
 
   async #faceIn(picture) {
-    const { facts, look } = this.how;
-    const found = this.region ? (await refine(picture, [this.region], look, VIEWS))[0] : await this.#search(picture);
-    if (!found || found.score < (this.region ? HOLDS : ENOUGH)) {
+    const { facts, predict } = this.how;
+    const found = this.region ? (await refine(picture, [this.region], predict, VIEWS))[0] : await this.#search(picture);
+    if (!found || found.score < (this.region ? HOLDS : MIN_SCORE)) {
       this.region = this.smoother = null;
       return null;
     }
@@ -85,11 +85,11 @@ export class Camera {
   }
 
   async #search(picture) {
-    const { facts, look, find } = this.how;
+    const { facts, predict, find } = this.how;
     const now = performance.now() / 1000;
     if (now - (this.searched ?? -PAUSE) < PAUSE) return null;
     this.searched = now;
-    if (!find) return faceInBox(picture, middleBox(picture.width, picture.height), facts.mean_shape[0], look);
+    if (!find) return faceInBox(picture, middleBox(picture.width, picture.height), facts.mean_shape[0], predict);
     const [face] = await find(picture, () => this.still());
     if (!face) return null;
     const points = facts.keypoints.map((name) => face.points[name]);

@@ -1,7 +1,7 @@
 // A frame that the person puts around a face, with the pointer or the keyboard.
 
 import { middleBox } from "./camera.js";
-import { part } from "./view.js";
+import { element } from "./view.js";
 
 let box = [0, 0, 1, 1]; // x, y, w, h, px of the picture
 let size = [1, 1];
@@ -10,8 +10,8 @@ let size = [1, 1];
 export function offer(width, height) {
   size = [width, height];
   box = middleBox(width, height);
-  part("frame").hidden = part("framing").hidden = false;
-  part("sheet").classList.add("framing");
+  element("frame").hidden = element("framing").hidden = false;
+  element("sheet").classList.add("framing");
   place();
 }
 
@@ -19,14 +19,14 @@ export function offer(width, height) {
 export function aim(width, height) {
   size = [width, height];
   box = middleBox(width, height);
-  part("frame").hidden = false;
-  part("sheet").classList.add("aiming");
+  element("frame").hidden = false;
+  element("sheet").classList.add("aiming");
   place();
 }
 
 export function withdraw() {
-  part("frame").hidden = part("framing").hidden = true;
-  part("sheet").classList.remove("framing", "aiming");
+  element("frame").hidden = element("framing").hidden = true;
+  element("sheet").classList.remove("framing", "aiming");
 }
 
 /** The frame [x, y, w, h], px of the picture. */
@@ -36,7 +36,7 @@ export function framed() {
 
 function place() {
   const percent = (value, whole) => `${(100 * value) / whole}%`;
-  const { style } = part("frame");
+  const { style } = element("frame");
   style.left = percent(box[0], size[0]);
   style.top = percent(box[1], size[1]);
   style.width = percent(box[2], size[0]);
@@ -53,9 +53,9 @@ function move(right, down, larger) {
   place();
 }
 
-/** Let the frame be dragged and moved; look: what Enter does. */
-export function beginFraming(look) {
-  const sheet = part("sheet");
+/** Let the frame be dragged and moved; predict: what Enter does. */
+export function initFraming(predict) {
+  const sheet = element("sheet");
   const at = (event) => {
     const { left, top, width, height } = sheet.getBoundingClientRect();
     const place = [((event.clientX - left) / width) * size[0], ((event.clientY - top) / height) * size[1]];
@@ -77,13 +77,13 @@ export function beginFraming(look) {
     place();
   });
   for (const kind of ["pointerup", "pointercancel"]) sheet.addEventListener(kind, () => (first = null));
-  part("frame").addEventListener("keydown", (event) => {
+  element("frame").addEventListener("keydown", (event) => {
     const step = Math.max(...size) / (event.shiftKey ? 200 : 40);
     const moves = {
       ArrowLeft: [-step, 0, 0], ArrowRight: [step, 0, 0], ArrowUp: [0, -step, 0], ArrowDown: [0, step, 0],
       "+": [0, 0, step], "=": [0, 0, step], "-": [0, 0, -step],
     };
-    if (event.key === "Enter") look();
+    if (event.key === "Enter") predict();
     else if (moves[event.key]) move(...moves[event.key]);
     else return;
     event.preventDefault();

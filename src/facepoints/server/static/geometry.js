@@ -94,16 +94,16 @@ export function boxOf({ x, y, side }) {
   return [x + 0.5 - side / 2, y + 0.5 - side / 2, side, side];
 }
 
-/** The region in whose crop points come nearest to the typical ones (Umeyama 1991, in a plane). */
-export function regionOfPoints(points, typical) {
+/** The region in whose crop points come nearest to the meanShape ones (Umeyama 1991, in a plane). */
+export function regionOfPoints(points, meanShape) {
   const [px, py] = mean(points);
-  const [tx, ty] = mean(typical);
+  const [tx, ty] = mean(meanShape);
   let real = 0;
   let imaginary = 0;
   let norm = 0;
   points.forEach(([x, y], i) => {
-    const ax = typical[i][0] - tx;
-    const ay = typical[i][1] - ty;
+    const ax = meanShape[i][0] - tx;
+    const ay = meanShape[i][1] - ty;
     real += (x - px) * ax + (y - py) * ay;
     imaginary += (y - py) * ax - (x - px) * ay;
     norm += ax * ax + ay * ay;

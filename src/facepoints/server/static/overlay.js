@@ -13,9 +13,9 @@ export function plain(name) {
 }
 
 /** Everything to draw, in px of the picture; unit: how many of them a px of the screen is. */
-function shapes(photo, chosen, unit) {
+function shapes(photo, selected, unit) {
   return photo.faces.flatMap((face, number) => {
-    const own = number === chosen.face;
+    const own = number === selected.face;
     const named = Object.entries(face.points);
     const dot = clip(0.03 * face.box[2], 1.2 * unit, 4 * unit); // dots must leave something of a small face to be seen
     const rings = named.map(([name, at]) => ({
@@ -26,8 +26,8 @@ function shapes(photo, chosen, unit) {
     }));
     return [
       ...(photo.faces.length > 1 ? [{ kind: "box", box: face.box, own, number }] : []),
-      ...(chosen.rings ? rings : []),
-      ...(chosen.names && own ? labels(face, photo.width, photo.height, unit) : []),
+      ...(selected.rings ? rings : []),
+      ...(selected.names && own ? labels(face, photo.width, photo.height, unit) : []),
       ...dots,
     ];
   });
@@ -63,9 +63,9 @@ function labels(face, width, height, unit) {
 }
 
 /** Replace what an SVG shows; the SVG's unit is a px of the picture. */
-export function drawIn(svg, photo, chosen, unit) {
+export function drawIn(svg, photo, selected, unit) {
   svg.setAttribute("viewBox", `-0.5 -0.5 ${photo.width} ${photo.height}`);
-  svg.replaceChildren(...shapes(photo, chosen, unit).flatMap((shape) => elements(shape, unit)));
+  svg.replaceChildren(...shapes(photo, selected, unit).flatMap((shape) => elements(shape, unit)));
 }
 
 function elements(shape, unit) {
@@ -101,10 +101,10 @@ function made(tag, attributes) {
 }
 
 /** The same on a canvas as large as the picture. */
-export function drawOn(context, photo, chosen) {
+export function drawOn(context, photo, selected) {
   const unit = Math.max(photo.width, photo.height) / 900;
   context.translate(0.5, 0.5); // a pixel's center is a whole number here, its corner on a canvas
-  for (const shape of shapes(photo, chosen, unit)) paint[shape.kind](context, shape, unit);
+  for (const shape of shapes(photo, selected, unit)) paint[shape.kind](context, shape, unit);
   context.setTransform(1, 0, 0, 1, 0, 0);
 }
 

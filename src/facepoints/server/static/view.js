@@ -2,7 +2,7 @@
 
 import { drawIn, plain } from "./overlay.js";
 
-export const part = (id) => document.getElementById(id);
+export const element = (id) => document.getElementById(id);
 const FARTHEST = 8;
 
 const MEASURES = {
@@ -16,31 +16,31 @@ const MEASURES = {
   asymmetry: ["Halves differ", "", "eye distances, left half from right half"],
 };
 
-/** What is chosen to be shown. */
-export const chosen = { names: false, rings: false, measures: false, face: 0 };
+/** What is selected to be shown. */
+export const selected = { names: false, rings: false, measures: false, face: 0 };
 let zoom = 1;
 let shown = null;
 let mirrored = false;
-let onChosen = () => {};
+let onSelected = () => {};
 
-/** Show a photo {name, image, width, height, faces}, one of its faces chosen; faces null: not known yet. */
+/** Show a photo {name, image, width, height, faces}, one of its faces selected; faces null: not known yet. */
 export function show(photo, face = 0) {
-  chosen.face = face;
+  selected.face = face;
   shown = photo;
   mirrored = false;
-  const image = part("photo");
+  const image = element("photo");
   if (photo.image.src !== image.src) image.src = photo.image.src;
   image.alt = photo.faces ? `${photo.name}, with ${counted(photo.faces.length)} marked` : photo.name;
-  part("sheet").style.setProperty("--ratio", photo.width / photo.height);
+  element("sheet").style.setProperty("--ratio", photo.width / photo.height);
   refresh();
 }
 
 /** Show a frame of the camera, as a mirror does. */
 export function showLive(face, width, height) {
   mirrored = true;
-  chosen.face = 0;
+  selected.face = 0;
   shown = { name: "camera", width, height, faces: face ? [face] : [] };
-  part("sheet").style.setProperty("--ratio", width / height);
+  element("sheet").style.setProperty("--ratio", width / height);
   drawMarks();
   // numbers that run are of no use to anybody: the table comes with a picture that is kept
 }
@@ -50,21 +50,21 @@ export function refresh() {
   drawMarks();
   hideTip();
   if (!shown?.faces) return clearTables();
-  part("faces").replaceChildren(...(shown.faces.length > 1 ? shown.faces.map((_, i) => faceButton(i)) : []));
-  const face = shown.faces[chosen.face];
+  element("faces").replaceChildren(...(shown.faces.length > 1 ? shown.faces.map((_, i) => faceButton(i)) : []));
+  const face = shown.faces[selected.face];
   if (!face) return clearTables();
-  part("listed").hidden = false;
-  part("point-table").replaceChildren(pointTable(face));
-  part("measured").hidden = !(chosen.measures && face.measures);
-  if (face.measures) part("measure-table").replaceChildren(measureTable(face.measures));
+  element("listed").hidden = false;
+  element("point-table").replaceChildren(pointTable(face));
+  element("measured").hidden = !(selected.measures && face.measures);
+  if (face.measures) element("measure-table").replaceChildren(measureTable(face.measures));
 }
 
 function drawMarks() {
   if (!shown) return;
   const photo = { ...shown, faces: (shown.faces ?? []).map((face) => (mirrored ? reflected(face, shown.width) : face)) };
-  const unit = photo.width / Math.max(part("sheet").clientWidth, 1);
-  drawIn(part("marks"), photo, chosen, unit);
-  part("legend").hidden = !(chosen.rings && photo.faces.length);
+  const unit = photo.width / Math.max(element("sheet").clientWidth, 1);
+  drawIn(element("marks"), photo, selected, unit);
+  element("legend").hidden = !(selected.rings && photo.faces.length);
 }
 
 function reflected(face, width) {
@@ -74,8 +74,8 @@ function reflected(face, width) {
 }
 
 function clearTables() {
-  part("faces").replaceChildren();
-  part("listed").hidden = part("measured").hidden = true;
+  element("faces").replaceChildren();
+  element("listed").hidden = element("measured").hidden = true;
 }
 
 /** 1 face, 2 faces. */
@@ -87,18 +87,18 @@ function faceButton(i) {
   const button = document.createElement("button");
   button.type = "button";
   button.textContent = `Face ${i + 1}`;
-  button.setAttribute("aria-pressed", String(i === chosen.face));
+  button.setAttribute("aria-pressed", String(i === selected.face));
   button.onclick = () => {
     choose(i);
-    part("faces").children[i].focus();
+    element("faces").children[i].focus();
   };
   return button;
 }
 
 function choose(face) {
-  chosen.face = face;
+  selected.face = face;
   refresh();
-  onChosen();
+  onSelected();
 }
 
 function table(caption, header, rows) {
@@ -157,54 +157,54 @@ function measureTable(measures) {
   return table("An eye distance: from the middle of one eye to the other", ["Measure", "value", "may be off"], rows);
 }
 
-/** Say at a point of the chosen face, or of another, which it is. */
-export function point(name, number = chosen.face) {
+/** Say at a point of the selected face, or of another, which it is. */
+export function point(name, number = selected.face) {
   const face = shown?.faces?.[number];
   if (!face?.points[name]) return;
   const [x, y] = mirrored ? reflected(face, shown.width).points[name] : face.points[name];
-  const tip = part("tip");
+  const tip = element("tip");
   tip.textContent = `${plain(name)}, may be off by ${face.expected_error[name].toFixed(1)} px`;
   tip.hidden = false;
-  const sheet = part("sheet");
+  const sheet = element("sheet");
   const half = tip.offsetWidth / 2 + 4;
   const at = ((x + 0.5) / shown.width) * sheet.clientWidth;
   tip.style.left = `${Math.min(Math.max(at, half), Math.max(half, sheet.clientWidth - half))}px`;
   tip.style.top = `${((y + 0.5) / shown.height) * 100}%`;
   tip.classList.toggle("below", ((y + 0.5) / shown.height) * sheet.clientHeight < 50);
-  for (const dot of part("marks").querySelectorAll(".dot")) {
-    dot.classList.toggle("chosen", dot.dataset.name === name && Number(dot.dataset.face) === number);
+  for (const dot of element("marks").querySelectorAll(".dot")) {
+    dot.classList.toggle("selected", dot.dataset.name === name && Number(dot.dataset.face) === number);
   }
   for (const row of document.querySelectorAll("#point-table tbody tr")) {
-    row.classList.toggle("chosen", row.dataset.name === name && number === chosen.face);
+    row.classList.toggle("selected", row.dataset.name === name && number === selected.face);
   }
 }
 
 export function hideTip() {
-  part("tip").hidden = true;
-  for (const marked of document.querySelectorAll("#marks .chosen, #point-table .chosen")) marked.classList.remove("chosen");
+  element("tip").hidden = true;
+  for (const marked of document.querySelectorAll("#marks .selected, #point-table .selected")) marked.classList.remove("selected");
 }
 
 /** Larger or smaller around the middle of what is seen; factor 0: as it fits. */
 export function magnify(factor) {
-  const stage = part("stage");
+  const stage = element("stage");
   const seen = [
     (stage.scrollLeft + stage.clientWidth / 2) / stage.scrollWidth,
     (stage.scrollTop + stage.clientHeight / 2) / stage.scrollHeight,
   ];
   zoom = factor ? Math.min(Math.max(zoom * factor, 1), FARTHEST) : 1;
-  part("sheet").style.setProperty("--zoom", zoom);
+  element("sheet").style.setProperty("--zoom", zoom);
   stage.scrollLeft = seen[0] * stage.scrollWidth - stage.clientWidth / 2;
   stage.scrollTop = seen[1] * stage.scrollHeight - stage.clientHeight / 2;
-  part("smaller").disabled = zoom <= 1;
-  part("larger").disabled = zoom >= FARTHEST;
+  element("smaller").disabled = zoom <= 1;
+  element("larger").disabled = zoom >= FARTHEST;
   drawMarks();
   hideTip();
 }
 
-/** Let hovering, touching, zooming and toggles work; whenChosen: what else to do when another face is chosen. */
-export function beginView(whenChosen) {
-  onChosen = whenChosen;
-  const marks = part("marks");
+/** Let hovering, touching, zooming and toggles work; whenSelected: what else to do when another face is selected. */
+export function initView(whenSelected) {
+  onSelected = whenSelected;
+  const marks = element("marks");
   marks.addEventListener("pointerover", ({ target }) => {
     if (target.dataset.name) point(target.dataset.name, Number(target.dataset.face));
     else hideTip();
@@ -215,21 +215,21 @@ export function beginView(whenChosen) {
     choose(Number(target.dataset.face));
   });
   for (const name of ["names", "rings", "measures"]) {
-    chosen[name] = part(name).checked; // a browser may remember it
-    part(name).onchange = () => {
-      chosen[name] = part(name).checked;
+    selected[name] = element(name).checked; // a browser may remember it
+    element(name).onchange = () => {
+      selected[name] = element(name).checked;
       refresh();
     };
   }
-  part("smaller").onclick = () => magnify(1 / 1.5);
-  part("larger").onclick = () => magnify(1.5);
-  part("fit").onclick = () => magnify(0);
-  part("stage").addEventListener("keydown", (event) => {
-    if (event.target !== part("stage") || event.ctrlKey || event.metaKey) return;
+  element("smaller").onclick = () => magnify(1 / 1.5);
+  element("larger").onclick = () => magnify(1.5);
+  element("fit").onclick = () => magnify(0);
+  element("stage").addEventListener("keydown", (event) => {
+    if (event.target !== element("stage") || event.ctrlKey || event.metaKey) return;
     if (event.key === "+" || event.key === "=") magnify(1.5);
     else if (event.key === "-") magnify(1 / 1.5);
     else if (event.key === "0") magnify(0);
   });
-  new ResizeObserver(drawMarks).observe(part("sheet"));
+  new ResizeObserver(drawMarks).observe(element("sheet"));
   magnify(0);
 }

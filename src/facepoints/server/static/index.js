@@ -1,55 +1,55 @@
 // The page: photos come in, somebody finds the points, the person looks at them and takes them away.
 
-import { beginArrivals, wantKey } from "./arrivals.js";
-import { beginCorrections, offerCorrections, tellChosen } from "./corrections.js";
-import { asCsv, asJson, asPng, save } from "./downloads.js";
-import { facesHere } from "./faces.js";
+import { initFileInput, promptForKey } from "./file-input.js";
+import { initEditing, updateEditing, labelRemoveButton } from "./edit-faces.js";
+import { asCsv, asJson, asPng, save } from "./save-files.js";
+import { facesLocally } from "./face-results.js";
 import { Picture } from "./geometry.js";
-import { lookHere } from "./here.js";
-import { ENOUGH } from "./judgment.js";
-import { filming, keptFrame, startCamera, stopCamera } from "./live.js";
-import { ask, facesByServer, lookByServer, modelFacts, onKeyWanted } from "./model.js";
-import { beginView, chosen, counted, magnify, part, refresh, show } from "./view.js";
-import { promise, whereTo } from "./words.js";
+import { predictLocally } from "./local-networks.js";
+import { MIN_SCORE } from "./verify.js";
+import { filming, keptFrame, startCamera, stopCamera } from "./camera-view.js";
+import { request, facesOnServer, predictOnServer, modelInfo, setKeyPrompt } from "./server-api.js";
+import { initView, selected, counted, magnify, element, refresh, show } from "./view.js";
+import { privacyDetails, privacyNote } from "./privacy-text.js";
 
 const photos = []; // {name, file, image, width, height, faces}
 let current = null;
-let about = { runtime: false, finder: null, measures: false, examples: [] };
+let about = { runtime: false, face_detector: null, measures: false, examples: [] };
 
-const staying = () => part("stay").checked;
-const finderHere = () => (about.runtime ? about.finder : null);
-const byHand = () => staying() && !finderHere();
+const onDevice = () => element("stay").checked;
+const localFaceDetector = () => (about.runtime ? about.face_detector : null);
+const byHand = () => onDevice() && !localFaceDetector();
 
 /** What the parts for the camera and for corrections need of this one. */
 const page = {
-  say,
-  complain,
-  staying,
+  showStatus,
+  showError,
+  onDevice,
   present,
   runtime: () => about.runtime,
-  finder: finderHere,
-  look: () => (about.runtime ? lookHere : lookByServer),
+  faceDetector: localFaceDetector,
+  predict: () => (about.runtime ? predictLocally : predictOnServer),
   gray: grayOf,
   ended: () => {
-    part("result").hidden = !photos.length;
+    element("result").hidden = !photos.length;
     if (current) choose(current);
   },
 };
 
-function say(text) {
-  part("status").textContent = text;
+function showStatus(text) {
+  element("status").textContent = text;
 }
 
-function complain(text) {
-  part("trouble").textContent = text;
-  if (text && !current?.faces) say("");
+function showError(text) {
+  element("trouble").textContent = text;
+  if (text && !current?.faces) showStatus("");
 }
 
 /** Take files in, one after the other; the first of them is shown. */
-async function take(files) {
+async function addFiles(files) {
   if (!files.length) return;
   await stopCamera(page);
-  complain("");
+  showError("");
   const problems = [];
   let first = null;
   for (const file of files) {
@@ -64,7 +64,7 @@ async function take(files) {
     if (!byHand()) await findFaces(photo).catch((error) => problems.push(`${file.name}: ${error.message}`));
     if (photo === current) choose(photo);
   }
-  if (problems.length) complain(problems.join(" "));
+  if (problems.length) showError(problems.join(" "));
 }
 
 /** A photo from a file, null where the browser cannot show it. */
@@ -81,11 +81,11 @@ async function opened(file) {
 }
 
 async function findFaces(photo) {
-  say(`Looking for faces in ${photo.name} …`);
-  if (staying()) {
+  showStatus(`Looking for faces in ${photo.name} …`);
+  if (onDevice()) {
     await new Promise((done) => setTimeout(done, 30)); // the networks keep this page busy: let it show first what it does
-    photo.faces = await facesHere(grayOf(photo), finderHere());
-  } else photo.faces = await facesByServer(photo.file, about.measures);
+    photo.faces = await facesLocally(grayOf(photo), localFaceDetector());
+  } else photo.faces = await facesOnServer(photo.file, about.measures);
 }
 
 /** Turn to a photo; where its points are not known yet, offer the way to them. */
@@ -96,20 +96,20 @@ function choose(photo) {
   listShots();
 }
 
-/** Show what is known of a photo, with one of its faces chosen. */
+/** Show what is known of a photo, with one of its faces selected. */
 function present(photo, face = 0) {
-  part("result").hidden = false;
-  part("title").textContent = photo.name;
+  element("result").hidden = false;
+  element("title").textContent = photo.name;
   show(photo, face);
-  part("saving").hidden = !photo.faces;
-  part("measures").disabled = !about.measures || (photo.faces !== null && !photo.faces.some((face) => face.measures));
-  if (photo.faces) say(report(photo));
-  offerCorrections(photo, byHand());
+  element("saving").hidden = !photo.faces;
+  element("measures").disabled = !about.measures || (photo.faces !== null && !photo.faces.some((face) => face.measures));
+  if (photo.faces) showStatus(report(photo));
+  updateEditing(photo, byHand());
 }
 
 function report({ faces, name }) {
   if (!faces.length) return `No face was found in ${name}. You can put a frame around one, or try a larger or brighter photo.`;
-  const unsure = faces.flatMap(({ score }, i) => (score < ENOUGH ? [i + 1] : []));
+  const unsure = faces.flatMap(({ score }, i) => (score < MIN_SCORE ? [i + 1] : []));
   const which = faces.length > 1 ? `Face ${unsure.join(" and ")}` : "This";
   const doubt = unsure.length ? ` ${which} may be no face: remove it, or frame it again.` : "";
   return `Found ${counted(faces.length)} in ${name}.${doubt}`;
@@ -129,20 +129,20 @@ function listShots() {
       await stopCamera(page);
       choose(photo);
       if (!photo.faces && !byHand()) await again(photo);
-      part("shots").children[i].focus();
+      element("shots").children[i].focus();
     };
     return button;
   });
-  part("shots").replaceChildren(...(photos.length > 1 ? buttons : []));
+  element("shots").replaceChildren(...(photos.length > 1 ? buttons : []));
 }
 
 /** Look for the faces of a photo that has no points yet. */
 async function again(photo) {
-  complain("");
+  showError("");
   try {
     await findFaces(photo);
   } catch (error) {
-    complain(`${photo.name}: ${error.message}`);
+    showError(`${photo.name}: ${error.message}`);
   }
   if (photo === current) choose(photo);
 }
@@ -161,39 +161,39 @@ function grayOf(photo) {
   return photo.gray;
 }
 
-function tellWhere() {
-  part("stay").disabled = !about.runtime;
-  part("where").textContent = whereTo(staying(), about.runtime, finderHere());
-  part("promise").textContent = promise(about.runtime, finderHere());
+function showPrivacy() {
+  element("stay").disabled = !about.runtime;
+  element("where").textContent = privacyNote(onDevice(), about.runtime, localFaceDetector());
+  element("promise").textContent = privacyDetails(about.runtime, localFaceDetector());
 }
 
-function beginSaving() {
+function initSaving() {
   const known = () => photos.filter((photo) => photo.faces);
-  part("csv").onclick = async () => save("points.csv", asCsv(known(), (await modelFacts()).keypoints), "text/csv");
-  part("json").onclick = () => save("points.json", asJson(known()), "application/json");
-  part("png").onclick = async () => {
-    save(`${current.name.replace(/\.[^.]*$/, "")} points.png`, await asPng(current, chosen), "image/png");
+  element("csv").onclick = async () => save("points.csv", asCsv(known(), (await modelInfo()).keypoints), "text/csv");
+  element("json").onclick = () => save("points.json", asJson(known()), "application/json");
+  element("png").onclick = async () => {
+    save(`${current.name.replace(/\.[^.]*$/, "")} points.png`, await asPng(current, selected), "image/png");
   };
 }
 
-async function begin() {
-  onKeyWanted(wantKey);
-  beginView(tellChosen);
-  beginSaving();
-  beginCorrections(page);
-  part("camera").onclick = () => startCamera(page);
-  part("stop").onclick = () => stopCamera(page);
-  part("snap").onclick = async () => take([await keptFrame(`camera ${photos.length + 1}.png`)]);
-  about = await (await ask("page/about.json")).json();
-  beginArrivals(take, complain, about.examples);
-  part("stay").onchange = async () => {
-    tellWhere();
+async function init() {
+  setKeyPrompt(promptForKey);
+  initView(labelRemoveButton);
+  initSaving();
+  initEditing(page);
+  element("camera").onclick = () => startCamera(page);
+  element("stop").onclick = () => stopCamera(page);
+  element("snap").onclick = async () => addFiles([await keptFrame(`camera ${photos.length + 1}.png`)]);
+  about = await (await request("page/about.json")).json();
+  initFileInput(addFiles, showError, about.examples);
+  element("stay").onchange = async () => {
+    showPrivacy();
     if (filming()) return startCamera(page);
     if (current) choose(current);
     if (current && !current.faces && !byHand()) await again(current);
   };
-  tellWhere();
+  showPrivacy();
   refresh();
 }
 
-begin().catch((error) => complain(error.message));
+init().catch((error) => showError(error.message));

@@ -9,20 +9,20 @@ const EVEN = 2.28; // px of a crop: such a disagreement is as often a face as no
 const STEEPNESS = 5.52;
 const SAME = 0.2; // mean distance of points, in sides of the region, below which two faces are one
 
-const LOST = 5; // times the typical error that the network may expect at the first look
+const LOST = 5; // times the meanShape error that the network may expect at the first look
 
 /** The score from which a candidate is a face. */
-export const ENOUGH = 0.8;
+export const MIN_SCORE = 0.8;
 
 /**
  * The faces in these regions, {region, points, errors, score} each, px of the picture; all views of all in one look.
  *
- * look: gives {points, errors} of crops. A single view agrees with itself: its score is 1.
+ * predict: gives {points, errors} of crops. A single view agrees with itself: its score is 1.
  */
-export async function refine(picture, regions, look, views = VIEWS.length) {
+export async function refine(picture, regions, predict, views = VIEWS.length) {
   if (!regions.length) return [];
   const seen = VIEWS.slice(0, views).map((size) => regions.map((region) => ({ ...region, side: region.side * size })));
-  const found = await look(seen.flat().map((view) => picture.crop(view)));
+  const found = await predict(seen.flat().map((view) => picture.crop(view)));
   return regions.map((region, i) => {
     const each = seen.map((view, v) => onPicture(view[i], found.points[v * regions.length + i]));
     const error = (k) => seen.reduce((sum, view, v) => sum + (found.errors[v * regions.length + i][k] * view[i].side) / SIZE, 0);
@@ -43,19 +43,19 @@ export function likeness(disagreement) {
 }
 
 /**
- * Those candidates that are faces, each face once, the largest first. Views and finder are two witnesses: their odds
- * multiply. facts: {typical, typical_error} of the keypoint network.
+ * Those candidates that are faces, each face once, the largest first. Views and faceDetector are two witnesses: their odds
+ * multiply. facts: {mean_shape, mean_error} of the keypoint network.
  */
-export async function judged(picture, candidates, { typical, typical_error }, look) {
-  const most = LOST * average(typical_error[0]);
-  const wanted = (face) => ({ ...face, region: { ...regionOfPoints(face.points, typical[0]), odds: face.region.odds } });
-  const likely = (await refine(picture, candidates, look, 1)).filter(
+export async function verified(picture, candidates, { mean_shape, mean_error }, predict) {
+  const most = LOST * average(mean_error[0]);
+  const wanted = (face) => ({ ...face, region: { ...regionOfPoints(face.points, mean_shape[0]), odds: face.region.odds } });
+  const likely = (await refine(picture, candidates, predict, 1)).filter(
     ({ region, errors }) => region.odds >= 1 || (average(errors) * SIZE) / region.side <= most,
   );
-  const found = (await refine(picture, regionsOf(distinct(likely.map(wanted))), look)).map(weighed);
-  const unsure = found.filter(({ score }) => score < ENOUGH).map(wanted);
-  const again = (await refine(picture, regionsOf(unsure), look)).map(weighed); // a crop that was far off gets one more chance
-  const faces = [...found, ...again].filter(({ score }) => score >= ENOUGH);
+  const found = (await refine(picture, regionsOf(distinct(likely.map(wanted))), predict)).map(weighed);
+  const unsure = found.filter(({ score }) => score < MIN_SCORE).map(wanted);
+  const again = (await refine(picture, regionsOf(unsure), predict)).map(weighed); // a crop that was far off gets one more chance
+  const faces = [...found, ...again].filter(({ score }) => score >= MIN_SCORE);
   return distinct(faces.sort((a, b) => b.score - a.score)).sort((a, b) => b.region.side - a.region.side);
 }
 
@@ -65,9 +65,9 @@ function weighed(face) {
 }
 
 /** The face that a person has framed: a first look, then two at where it turned out to be. */
-export async function faceInBox(picture, box, typical, look) {
-  let [face] = await refine(picture, [regionOfBox(box)], look, 1);
-  for (let times = 0; times < 2; times++) [face] = await refine(picture, [regionOfPoints(face.points, typical)], look);
+export async function faceInBox(picture, box, meanShape, predict) {
+  let [face] = await refine(picture, [regionOfBox(box)], predict, 1);
+  for (let times = 0; times < 2; times++) [face] = await refine(picture, [regionOfPoints(face.points, meanShape)], predict);
   return face;
 }
 

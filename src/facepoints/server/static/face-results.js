@@ -1,22 +1,22 @@
 // Faces as the server gives them, {box, score, points, expected_error, measures}, from what was found in this browser.
 
 import { boxOf } from "./geometry.js";
-import { lookHere, searchHere } from "./here.js";
-import { faceInBox, judged, same } from "./judgment.js";
-import { measurable, measure } from "./measures.js";
-import { modelFacts } from "./model.js";
+import { predictLocally, candidatesLocally } from "./local-networks.js";
+import { faceInBox, verified, same } from "./verify.js";
+import { measurable, measure } from "./face-measures.js";
+import { modelInfo } from "./server-api.js";
 
-/** Every face of a picture, the largest first, found here; finder: what its network's file says of itself. */
-export async function facesHere(picture, finder) {
-  const facts = await modelFacts();
-  const found = await judged(picture, await searchHere(picture, finder), facts, lookHere);
+/** Every face of a picture, the largest first, found here; faceDetector: what its network's file says of itself. */
+export async function facesLocally(picture, faceDetector) {
+  const facts = await modelInfo();
+  const found = await verified(picture, await candidatesLocally(picture, faceDetector), facts, predictLocally);
   return found.map((face) => measured(face, facts.keypoints));
 }
 
 /** The face in a box that a person has drawn. */
-export async function faceFramed(picture, box, look) {
-  const { keypoints, typical } = await modelFacts();
-  return measured(await faceInBox(picture, box, typical[0], look), keypoints);
+export async function faceFramed(picture, box, predict) {
+  const { keypoints, mean_shape } = await modelInfo();
+  return measured(await faceInBox(picture, box, mean_shape[0], predict), keypoints);
 }
 
 /** The position in faces of the one that this is, seen again; -1: it is another. */

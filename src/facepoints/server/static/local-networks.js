@@ -1,8 +1,8 @@
 // The networks in this browser, by ONNX Runtime: no picture leaves it.
 
-import { candidates } from "./finder.js";
+import { candidates } from "./detect-faces.js";
 import { SIZE } from "./geometry.js";
-import { ask, modelFacts } from "./model.js";
+import { request, modelInfo } from "./server-api.js";
 
 const BATCH = 64; // crops in one call of the network at most: more gain no speed and take memory
 const KEYPOINTS = "/v1/model.onnx";
@@ -27,7 +27,7 @@ async function runtime() {
 
 async function begun(address) {
   const ort = await runtime();
-  const content = await (await ask(address)).arrayBuffer();
+  const content = await (await request(address)).arrayBuffer();
   return ort.InferenceSession.create(new Uint8Array(content), { executionProviders: ["wasm"] });
 }
 
@@ -41,21 +41,21 @@ async function run(address, feeds) {
   return answer;
 }
 
-/** Points and expected errors, px of the crops, of crops (each Uint8Array of 96 x 96): what lookByServer gives. */
-export async function lookHere(crops) {
+/** Points and expected errors, px of the crops, of crops (each Uint8Array of 96 x 96): what predictOnServer gives. */
+export async function predictLocally(crops) {
   const points = [];
   const errors = [];
   for (let start = 0; start < crops.length; start += BATCH) {
-    const part = await lookAt(crops.slice(start, start + BATCH));
+    const part = await predictBatch(crops.slice(start, start + BATCH));
     points.push(...part.points);
     errors.push(...part.errors);
   }
   return { points, errors };
 }
 
-async function lookAt(crops) {
+async function predictBatch(crops) {
   const { Tensor } = await runtime();
-  const { keypoints, typical_error } = await modelFacts();
+  const { keypoints, mean_error } = await modelInfo();
   const n = crops.length;
   const pixels = new Uint8Array(n * SIZE * SIZE);
   crops.forEach((crop, i) => pixels.set(crop, i * SIZE * SIZE));
@@ -68,12 +68,12 @@ async function lookAt(crops) {
   const error = answer.expected_error?.data;
   return {
     points: crops.map((_, i) => keypoints.map((_, j) => [at[2 * (i * k + j)], at[2 * (i * k + j) + 1]])),
-    errors: crops.map((_, i) => (error ? [...error.slice(i * k, (i + 1) * k)] : typical_error[0])),
+    errors: crops.map((_, i) => (error ? [...error.slice(i * k, (i + 1) * k)] : mean_error[0])),
   };
 }
 
-/** Regions of a picture that may be faces; facts: what the finder's file says of itself. */
-export async function searchHere(picture, facts) {
+/** Regions of a picture that may be faces; facts: what the faceDetector's file says of itself. */
+export async function candidatesLocally(picture, facts) {
   const { Tensor } = await runtime();
   const maps = async (pixels, height, width) => {
     const answer = await run(FINDER, { picture: new Tensor("uint8", pixels, [1, 1, height, width]) });

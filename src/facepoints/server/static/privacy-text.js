@@ -1,14 +1,14 @@
-// Where pictures go, said to the person: by the server, or in this browser, with a finder or without.
+// Where pictures go, said to the person: by the server, or in this browser, with a faceDetector or without.
 
 function server() {
   const here = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
   return here ? "the program on this computer" : `the server ${location.host}`;
 }
 
-/** Beside the switch. staying: it is on; runtime, finder: networks, and one that finds faces, run in this browser. */
-export function whereTo(staying, runtime, finder) {
-  if (staying && finder) return "No picture leaves your browser: it finds the faces and their points itself.";
-  if (staying) {
+/** Beside the switch. onDevice: it is on; runtime, faceDetector: networks, and one that finds faces, run in this browser. */
+export function privacyNote(onDevice, runtime, faceDetector) {
+  if (onDevice && faceDetector) return "No picture leaves your browser: it finds the faces and their points itself.";
+  if (onDevice) {
     return "No picture leaves your browser. It cannot look for faces itself, so you put a frame around each.";
   }
   const way = `Photos go to ${server()}, which finds the faces, answers and forgets them.`;
@@ -16,8 +16,8 @@ export function whereTo(staying, runtime, finder) {
 }
 
 /** The long answer. */
-export function promise(runtime, finder) {
-  const camera = finder
+export function privacyDetails(runtime, faceDetector) {
+  const camera = faceDetector
     ? "A picture of the camera leaves this browser only if you keep it while that is off."
     : runtime
       ? "The camera: without it, a picture goes there only to find your face; it is followed in this browser."

@@ -3,15 +3,15 @@
 import { SIZE } from "./geometry.js";
 
 let key = "";
-let askForKey = async () => "";
+let keyPrompt = async () => "";
 
 /** Tell how to get the server's key from the person, where the server asks for one. */
-export function onKeyWanted(ask) {
-  askForKey = ask;
+export function setKeyPrompt(ask) {
+  keyPrompt = ask;
 }
 
 /** fetch that throws the server's own words. */
-export async function ask(path, options = {}) {
+export async function request(path, options = {}) {
   const headers = { ...options.headers, ...(key ? { Authorization: `Bearer ${key}` } : {}) };
   let response;
   try {
@@ -21,8 +21,8 @@ export async function ask(path, options = {}) {
     throw new Error("The server does not answer. Is it still running?");
   }
   if (response.status === 401) {
-    key = await askForKey(Boolean(key));
-    if (key) return ask(path, options);
+    key = await keyPrompt(Boolean(key));
+    if (key) return request(path, options);
   }
   if (!response.ok) {
     const problem = await response.json().catch(() => ({}));
@@ -33,9 +33,9 @@ export async function ask(path, options = {}) {
 
 let facts = null;
 
-/** {keypoints, typical, typical_error}: what the model says of itself. */
-export async function modelFacts() {
-  facts ??= ask("/v1/model").then((response) => response.json());
+/** {keypoints, mean_shape, mean_error}: what the model says of itself. */
+export async function modelInfo() {
+  facts ??= request("/v1/model").then((response) => response.json());
   facts.catch(() => {
     facts = null; // asked again next time
   });
@@ -43,17 +43,17 @@ export async function modelFacts() {
 }
 
 /** The faces of a photo, found by the server: {box, score, points, expected_error, measures}. */
-export async function facesByServer(file, measures, signal) {
+export async function facesOnServer(file, measures, signal) {
   const form = new FormData();
   form.append("image", file, file.name || "photo.png");
-  const response = await ask(`/v1/faces${measures ? "?measures" : ""}`, { method: "POST", body: form, signal });
+  const response = await request(`/v1/faces${measures ? "?measures" : ""}`, { method: "POST", body: form, signal });
   return (await response.json()).faces;
 }
 
 /** Points and expected errors, px of the crops, of crops (each Uint8Array of 96 x 96), by the server. */
-export async function lookByServer(crops) {
+export async function predictOnServer(crops) {
   const headers = { "Content-Type": "application/x-npy" };
-  const response = await ask("/v1/points", { method: "POST", body: npy(crops), headers });
+  const response = await request("/v1/points", { method: "POST", body: npy(crops), headers });
   const answer = await response.json();
   return { points: answer.points, errors: answer.expected_error };
 }

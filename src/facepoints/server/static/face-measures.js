@@ -1,7 +1,7 @@
 // What people want to know of a face, from its points alone: how the head is held, mouth, brows, asymmetry. The formulas
 // of inference/measures.py, for faces whose points were found in this browser.
 
-import { FIFTEEN, MEAN_FACE, fitPose } from "./pose.js";
+import { FIFTEEN, MEAN_FACE, fitPose } from "./fit-pose.js";
 
 /** What is measured, in the order of the table's columns. */
 export const MEASURES = [

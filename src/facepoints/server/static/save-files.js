@@ -29,13 +29,13 @@ export function asJson(photos) {
 }
 
 /** The picture as PNG, with what is switched on drawn on it. */
-export async function asPng(photo, chosen) {
+export async function asPng(photo, selected) {
   const canvas = document.createElement("canvas");
   canvas.width = photo.width;
   canvas.height = photo.height;
   const context = canvas.getContext("2d");
   context.drawImage(photo.image, 0, 0, photo.width, photo.height);
-  drawOn(context, photo, chosen);
+  drawOn(context, photo, selected);
   return new Promise((done) => canvas.toBlob(done, "image/png"));
 }
 
