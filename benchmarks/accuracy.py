@@ -35,7 +35,7 @@ from facepoints.data.split import Split, split_groups
 from facepoints.errors import AlreadyTrained, BadChoice, FacepointsError
 from facepoints.evaluation.trained_run import TrainedRun, open_run
 from facepoints.files import write_text
-from facepoints.metrics import Scores, score
+from facepoints.scores import Scores, score
 from facepoints.training.builtin_recipes import BUILTIN_RECIPES
 from facepoints.training.fit import fit
 from facepoints.training.progress import TrainingProgress

@@ -39,7 +39,8 @@ from facepoints.files import write_text
 from facepoints.inference.detector import FLAGSHIP, Detector, load
 from facepoints.inference.regions import Regions
 from facepoints.keypoints import FACE_SIZE
-from facepoints.metrics import face_rmse, score
+from facepoints.metrics import face_rmse
+from facepoints.scores import score
 
 TRUSTED, MIRRORED = "without suspects", "these, mirrored too"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"

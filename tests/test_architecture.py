@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "src" / "facepoints"
 
 LEVELS = (
-    ("errors", "keypoints", "files", "metrics", "drawing"),
+    ("errors", "keypoints", "files", "metrics", "scores", "drawing"),
     ("data",),
     ("models", "inference"),
     ("training",),
@@ -25,7 +25,7 @@ LEVELS = (
     ("reports", "exporting", "server"),
     ("cli",),
 )
-"""From low to high. A module imports from its own package and from lower levels; the five lowest modules may also
+"""From low to high. A module imports from its own package and from lower levels; the lowest modules may also
 import each other."""
 
 PUBLIC = frozenset({"Detector", "Face", "load"})

@@ -24,9 +24,9 @@ from facepoints.data.split import Split
 from facepoints.data.synthetic.faces import SOURCE_B_OFFSET
 from facepoints.errors import AlreadyTrained, BadChoice, BadRun
 from facepoints.keypoints import FIFTEEN, FOUR, KeypointSet
-from facepoints.metrics import score
 from facepoints.models.checkpoint import load_model, load_tree
 from facepoints.models.networks import NETWORKS
+from facepoints.scores import score
 from facepoints.training import lightning_module as fitting
 from facepoints.training import run_folder
 from facepoints.training.augmentation import Batch, augment

@@ -14,7 +14,8 @@ from facepoints.data.similarity import group_alike
 from facepoints.errors import BadChoice
 from facepoints.evaluation.predictor import HeldOutRows, ModelFacts, Predictor, predictions_on
 from facepoints.evaluation.significance import RESAMPLES, Difference, paired_bootstrap, welch
-from facepoints.metrics import Scores, score, squared_error_sums
+from facepoints.metrics import squared_error_sums
+from facepoints.scores import Scores, score
 
 FEWEST_FACES = 30
 """Labeled faces from which models are compared."""

@@ -14,8 +14,8 @@ from facepoints.errors import BadChoice
 from facepoints.evaluation.label_noise import label_noise
 from facepoints.evaluation.predictor import HeldOutRows, Predictor, common_points, predictions_on
 from facepoints.evaluation.result import Evaluation, evaluate_predictions
-from facepoints.metrics import Scores
 from facepoints.reports.evaluation.files import write_report
+from facepoints.scores import Scores
 
 Rows = Literal["fair", "all"]
 

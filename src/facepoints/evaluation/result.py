@@ -16,7 +16,8 @@ from facepoints.evaluation.face_properties import FaceFacts, face_facts
 from facepoints.evaluation.label_noise import LabelNoise
 from facepoints.evaluation.predictor import ModelFacts, Predictions
 from facepoints.evaluation.run_summary import RunSummary
-from facepoints.metrics import Scores, face_rmse, point_distances, score
+from facepoints.metrics import face_rmse, point_distances
+from facepoints.scores import Scores, score
 
 SURE = 3.0
 """A label is doubted where it lies more than so many times as far off as the model's usual error for such a point."""

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from facepoints.files import atomic_write
-from facepoints.metrics import QUICK_HIT_DISTANCE
+from facepoints.metrics import QUICK_PCK_DISTANCE
 
 PANELS = (
     ("loss", "loss"),
     ("rmse", "RMSE, pixels"),
     ("mae", "MAE, pixels"),
-    ("pck", f"points within {QUICK_HIT_DISTANCE} px of their label, %"),
+    ("pck", f"points within {QUICK_PCK_DISTANCE} px of their label, %"),
 )
 
 

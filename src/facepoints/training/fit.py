@@ -20,11 +20,11 @@ from facepoints.data.label_errors import without_label_issues
 from facepoints.data.similarity import group_alike
 from facepoints.data.split import Split, split
 from facepoints.errors import AlreadyTrained, BadChoice
-from facepoints.metrics import Scores, score
 from facepoints.models.checkpoint import load_model, save_model
 from facepoints.models.heatmaps import MultiSourceNetwork
 from facepoints.models.model import Model
 from facepoints.models.networks import HEATMAP_NETWORKS, Size
+from facepoints.scores import Scores, score
 from facepoints.training.builtin_recipes import find
 from facepoints.training.distillation import prepare_targets
 from facepoints.training.ensemble import check_ensemble_networks, train_ensemble

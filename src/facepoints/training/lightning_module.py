@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from facepoints.data.dataset import LabeledFaces
-from facepoints.metrics import QUICK_HIT_DISTANCE, quick_scores
+from facepoints.metrics import QUICK_PCK_DISTANCE, quick_scores
 from facepoints.models.heatmaps import MultiSourceNetwork
 from facepoints.models.model import Model
 from facepoints.training.augmentation import Batch, augment, to_images
@@ -168,7 +168,7 @@ class KeypointModule(LightningModule):
 
     def _count(self, predicted: Tensor, points: Tensor, observed: Tensor, loss: Tensor) -> None:
         error = (predicted - points)[observed]
-        hits = (error.norm(dim=1) <= QUICK_HIT_DISTANCE).sum()
+        hits = (error.norm(dim=1) <= QUICK_PCK_DISTANCE).sum()
         number = torch.tensor(len(error), device=error.device)
         self._sums += torch.stack([error.square().sum(), error.abs().sum(), hits, number, loss * number]).double()
 

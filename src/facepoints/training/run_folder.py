@@ -33,9 +33,9 @@ from facepoints.data.dataset import LabeledFaces, fingerprint, picture_digests
 from facepoints.data.split import Split
 from facepoints.errors import AlreadyTrained, BadRun
 from facepoints.files import write_text
-from facepoints.metrics import Scores
 from facepoints.models.checkpoint import load_model, load_tree, save_model, save_tree
 from facepoints.models.model import Model
+from facepoints.scores import Scores
 from facepoints.training.curves import draw_curves
 from facepoints.training.recipe import Recipe, read_toml
 

@@ -21,11 +21,12 @@ from facepoints.drawing import Image, write_png
 from facepoints.errors import BadChoice
 from facepoints.evaluation.result import Evaluation
 from facepoints.files import write_text
-from facepoints.metrics import PCK_DISTANCES, Scores, face_nme, point_distances, source_name
+from facepoints.metrics import PCK_DISTANCES, face_nme, point_distances, source_name
 from facepoints.reports.evaluation.error_ellipses import ellipse_picture, scatters
 from facepoints.reports.evaluation.faces import face_sheets
 from facepoints.reports.evaluation.page import cumulative_plots, evaluate_page
 from facepoints.reports.png_plots import can_draw, draw_plots
+from facepoints.scores import Scores
 
 PAGE = "evaluate.html"
 

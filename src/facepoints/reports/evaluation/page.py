@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from facepoints.evaluation.label_noise import LabelNoise
 from facepoints.evaluation.result import Evaluation
-from facepoints.metrics import FAILURE_NME, PCK_DISTANCES, PartScores, face_nme, point_distances, source_name
+from facepoints.metrics import FAILURE_NME, PCK_DISTANCES, face_nme, point_distances, source_name
 from facepoints.reports.charts import Plot, Trace, plot
 from facepoints.reports.evaluation.error_ellipses import SHARES, Scatter, ellipses_on_page, part_with, scatters
 from facepoints.reports.evaluation.errors import calibration_section, hard_section
@@ -36,6 +36,7 @@ from facepoints.reports.html import (
     table,
     text,
 )
+from facepoints.scores import PartScores
 
 _ELLIPSES = (
     "<style>.card ellipse{fill:none;stroke:#fff;stroke-width:.3}.card ellipse.outer{stroke-width:.2;"

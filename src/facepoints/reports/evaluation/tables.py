@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from facepoints.metrics import FAILURE_NME, PartScores, PointScores, Scores
+from facepoints.metrics import FAILURE_NME
+from facepoints.scores import PartScores, PointScores, Scores
 
 _WIDE = 120  # columns of a terminal that has room for explanations and for every column
 

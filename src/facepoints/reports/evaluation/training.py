@@ -8,7 +8,7 @@ import numpy as np
 
 from facepoints.evaluation.result import Evaluation
 from facepoints.evaluation.run_summary import RunSummary
-from facepoints.metrics import QUICK_HIT_DISTANCE
+from facepoints.metrics import QUICK_PCK_DISTANCE
 from facepoints.reports.charts import Plot, Trace, plot
 from facepoints.reports.html import (
     Content,
@@ -29,7 +29,7 @@ from facepoints.reports.html import (
 _CURVES = (
     ("loss", "loss", 1.0),
     ("rmse", "RMSE, px", 1.0),
-    ("pck", f"points within {QUICK_HIT_DISTANCE} px, %", 100.0),
+    ("pck", f"points within {QUICK_PCK_DISTANCE} px, %", 100.0),
 )
 
 
