@@ -1,29 +1,71 @@
-"""Small charts as inline SVG: they take the page's colors, light or dark, and stay sharp on paper."""
+"""Charts, drawn by matplotlib: as inline SVG for pages, or together as one PNG.
+
+The SVG has no background and takes its colors from the variables of templates/style.css, so that it follows the light
+or dark setting of the page. The same input gives the same bytes.
+"""
 
 from __future__ import annotations
 
-import html
-import math
+import hashlib
+import io
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
 
-from facepoints.reports.html import Html, name
+from facepoints.files import atomic_write
 
-_SERIES = ("one", "two", "three", "four", "five", "six")
-_WIDTH, _HEIGHT = 380.0, 236.0
-_LEFT, _RIGHT, _BASE = 46.0, 372.0, 190.0  # the frame of a plot; what a legend takes is above it
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLORS = ("#0072b2", "#d55e00", "#008c66", "#a3428a", "#a87600", "#69757f")
+"""Colors of the series: Okabe and Ito's blue, vermillion and green ("Color Universal Design", 2008), and three more."""
+
+_INK, _SOFT, _LINE = "#1d2328", "#545d66", "#dcdedb"
+_VARIABLES = dict(
+    zip(
+        (*COLORS, _INK, _SOFT, _LINE),
+        ["one", "two", "three", "four", "five", "six", "ink", "soft", "line"],
+        strict=True,
+    )
+)
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "facepoints",
+    "font.family": "DejaVu Sans",  # comes with matplotlib; wider than system fonts, so that their text fits, too
+    "font.size": 10.0,
+    "axes.edgecolor": _LINE,
+    "axes.labelcolor": _INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.formatter.useoffset": False,
+    "grid.color": _LINE,
+    "grid.linewidth": 0.8,
+    "xtick.color": _LINE,
+    "ytick.color": _LINE,
+    "xtick.labelcolor": _SOFT,
+    "ytick.labelcolor": _SOFT,
+    "text.color": _INK,
+    "legend.frameon": False,
+    "legend.fontsize": 9.0,
+    "legend.labelcolor": _SOFT,
+}
+_WIDTH, _HEIGHT = 380.0, 250.0
+_COLUMNS = 3  # of charts in a PNG
 
 Floats = NDArray[np.floating[Any]]
-_Axis = Callable[[float], float]
 
 
 @dataclass(frozen=True)
 class Trace:
-    """One series of a plot: y (m,) over x (m,), with the ends of each value's interval where there are some."""
+    """One series of a plot: y (m,) over x (m,), with the ends of the interval of each value where there are some."""
 
     name: str
     x: Floats
@@ -31,12 +73,12 @@ class Trace:
     low: Floats | None = None
     high: Floats | None = None
     dots: bool = False
-    """dots, with intervals, joined by a thin line; otherwise just a line"""
+    """draw markers, joined by a thin line; otherwise just a line"""
 
 
 @dataclass(frozen=True)
 class Plot:
-    """What is plotted, for `plot` on a page and for other ways to draw it."""
+    """Lines or markers over numbers, with y from 0: `plot` draws it as SVG, `save_png` as PNG."""
 
     title: str
     traces: tuple[Trace, ...]
@@ -45,148 +87,159 @@ class Plot:
     band: float | None = None
     """draw y = x, and a band of this share around it"""
     top: float | None = None
-    """upper end of the y axis; it starts at 0"""
-
-    def limits(self) -> tuple[float, float, float]:
-        """Lowest x, highest x and highest y that have to be seen."""
-        x = np.concatenate([trace.x for trace in self.traces])
-        low, high = (float(x.min()), float(x.max())) if len(x) else (0.0, 1.0)
-        y = [float(np.max(v)) for t in self.traces for v in (t.y, t.high) if v is not None and len(v)]
-        if self.band is not None:
-            low = 0.0
-            y.append(high)
-        if high <= low:
-            low, high = low - 0.5, high + 0.5
-        return low, high, self.top or 1.06 * max([*y, 1e-9])
+    """upper end of the y axis"""
 
 
-def plot(what: Plot) -> Html:
-    """Lines or dots with intervals over numbers, y from 0; a legend where there are two series or more."""
-    lowest, highest, top = what.limits()
-    legend, head = _legend([trace.name for trace in what.traces]) if len(what.traces) > 1 else ([], 0.0)
-    margin = 10.0 if any(trace.dots for trace in what.traces) else 0.0  # whole dots at the ends
-
-    def across(x: float) -> float:
-        return _LEFT + margin + (_RIGHT - _LEFT - 2 * margin) * (x - lowest) / (highest - lowest)
-
-    def down(y: float) -> float:
-        return head + _BASE - (_BASE - 12) * y / top
-
-    parts = list(legend)
-    for tick in _ticks(0, top):
-        y = down(tick)
-        parts.append(f'<line class="axis" x1="{_LEFT}" x2="{_RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{tick:g}</text>')
-    for tick in _ticks(lowest, highest):
-        parts.append(f'<text x="{across(tick):.1f}" y="{down(0) + 16:.1f}" text-anchor="middle">{tick:g}</text>')
-    if what.band is not None:
-        parts += _band(lowest, highest, what.band, top, across, down)
-    for i, trace in enumerate(what.traces):
-        parts += _trace(trace, i, across, down)
-    words = html.escape(what.x_label), html.escape(what.y_label)
-    parts.append(f'<text class="name" x="{_RIGHT}" y="{down(0) + 34:.1f}" text-anchor="end">{words[0]}</text>')
-    parts.append(f'<text class="name" x="0" y="{head + 2:.1f}">{words[1]}</text>')
-    return _chart(parts, _WIDTH, _HEIGHT + head, what.title, above=12)
+def plot(what: Plot) -> Markup:
+    """The plot as SVG; with a legend where there are two series or more."""
+    return draw(what.title, lambda axes: _draw_plot(axes, what))
 
 
-def bars(values: Sequence[tuple[str, float]], *, unit: str = "", most: float | None = None, digits: int = 0) -> Html:
-    """Horizontal bars, one for each (title, value), with the value beside it; `most` is a full bar."""
-    top = most or max((value for _, value in values), default=1) or 1
-    lines = "".join(
-        f'<span class="name">{name(title).markup}</span><i><b style="width:{100 * value / top:.2f}%"></b></i>'
-        f"<span>{value:,.{digits}f}{html.escape(unit)}</span>"
-        for title, value in values
-    )
-    return Html(f'<div class="bars">{lines}</div>')
+def bars(values: Sequence[tuple[str, float]], *, unit: str = "", most: float | None = None, digits: int = 0) -> Markup:
+    """Horizontal bars, one for each (title, value), with the value behind it; `most` is the end of the axis."""
+    titles, lengths = [title for title, _ in values], [value for _, value in values]
+
+    def fill(axes: Axes) -> None:
+        places = range(len(values))
+        drawn = axes.barh(places, lengths, color=COLORS[0], height=0.7)
+        labels = [_plain(f"{value:,.{digits}f}{unit}") for value in lengths]
+        axes.bar_label(drawn, labels, padding=4, color=_SOFT, fontsize=9)
+        axes.set_yticks(places, [_plain(title) for title in titles])
+        axes.tick_params(length=0, labelcolor=_INK)
+        axes.set_xlim(0, 1.2 * (most or max(lengths, default=0) or 1))
+        axes.set_ylim(len(values) - 0.4, -0.6)
+        axes.xaxis.set_visible(False)
+        axes.spines["bottom"].set_visible(False)
+
+    return draw(f"bars: {', '.join(titles)}", fill, width=440, height=18 * len(values) + 14)
 
 
-def histogram(series: Mapping[str, NDArray[np.floating[Any]]], *, alt: str, label: str = "", bins: int = 40) -> Html:
-    """Outlines of the share of values in each bin, one for each series; the outermost 0.5 % either side are cut off."""
+def histogram(series: Mapping[str, Floats], *, alt: str, label: str = "", bins: int = 40) -> Markup:
+    """Share of values in each bin, one outline for each series; the outermost 0.5 % on either side are cut off."""
     series = {title: values[np.isfinite(values)] for title, values in series.items()}
     series = {title: values for title, values in series.items() if len(values)}
     if not series:
-        return Html("")
-    pooled = np.concatenate(list(series.values()))
-    low, high = (float(end) for end in np.percentile(pooled, [0.5, 99.5]))
-    if high <= low:
-        low, high = low - 0.5, high + 0.5
-    width, height, base = 380.0, 170.0, 132.0
-    heights = {title: np.histogram(v, bins, (low, high))[0] / len(v) for title, v in series.items()}
-    top = max(float(h.max()) for h in heights.values()) or 1.0
-    across = np.linspace(6, width - 6, bins + 1)
-    parts = []
-    for css, counts in zip(_SERIES, heights.values(), strict=False):
-        steps = [f"{across[0]:.1f},{base}"]
-        for i, share in enumerate(counts.tolist()):
-            y = base - (base - 24) * share / top
-            steps += [f"{across[i]:.1f},{y:.1f}", f"{across[i + 1]:.1f},{y:.1f}"]
-        parts.append(f'<polygon class="curve {css}" points="{" ".join([*steps, f"{across[-1]:.1f},{base}"])}"/>')
-    parts.append(f'<line class="axis" x1="0" x2="{width}" y1="{base}" y2="{base}"/>')
-    for tick in _ticks(low, high):
-        x = 6 + (width - 12) * (tick - low) / (high - low)
-        parts.append(f'<text x="{x:.1f}" y="{base + 16}" text-anchor="middle">{tick:g}</text>')
-    parts.append(f'<text class="name" x="{width / 2}" y="{base + 34}" text-anchor="middle">{html.escape(label)}</text>')
-    if len(series) > 1:
-        x = 6.0
-        for css, title in zip(_SERIES, series, strict=False):
-            parts.append(f'<rect class="{css}" x="{x}" y="2" width="11" height="11" rx="2"/>')
-            parts.append(f'<text x="{x + 16}" y="12">{html.escape(title)}</text>')
-            x += 7 * len(title) + 40
-    return _chart(parts, width, height, alt)
+        return Markup("")
+    low, high = np.percentile(np.concatenate(list(series.values())), [0.5, 99.5]).tolist()
+    edges = np.linspace(low, high, bins + 1) if high > low else np.linspace(low - 0.5, high + 0.5, bins + 1)
+
+    def fill(axes: Axes) -> None:
+        for i, (title, values) in enumerate(series.items()):
+            shares = np.histogram(values, edges)[0] / len(values)
+            axes.stairs(shares, edges, fill=True, color=COLORS[i % 6], alpha=0.2)
+            axes.stairs(shares, edges, color=COLORS[i % 6], linewidth=1.6, label=_plain(title))
+        axes.set_xlabel(_plain(label))
+        axes.set_ylim(bottom=0)
+        axes.yaxis.set_visible(False)
+        axes.spines["left"].set_visible(False)
+        if len(series) > 1:
+            _legend(axes)
+
+    return draw(alt, fill, height=180)
 
 
-def _legend(names: Sequence[str]) -> tuple[list[str], float]:
-    """Colored words in as many lines as they take, and the height of these lines."""
-    parts, x, y = [], 0.0, 2.0
-    for i, title in enumerate(names):
-        wide = 7.2 * len(title) + 40
-        if x > 0 and x + wide > _WIDTH:
-            x, y = 0.0, y + 17
-        parts.append(f'<line class="line {_color(i)}" x1="{x}" x2="{x + 18}" y1="{y - 4}" y2="{y - 4}"/>')
-        parts.append(f'<text x="{x + 23}" y="{y}">{html.escape(title)}</text>')
-        x += wide
-    return parts, y + 20
+def scatter(
+    x: Floats, y: Floats, *, alt: str, x_label: str, y_label: str, highlight: NDArray[np.bool_] | None = None
+) -> Markup:
+    """Dots at x (m,), y (m,); those where `highlight` (m,) is true are drawn larger, in another color."""
+
+    def fill(axes: Axes) -> None:
+        axes.scatter(x, y, s=14, color=COLORS[0], linewidths=0)
+        if highlight is not None:
+            axes.scatter(x[highlight], y[highlight], s=34, color=COLORS[1], linewidths=0)
+        axes.grid()
+        axes.set_xlabel(_plain(x_label))
+        axes.set_ylabel(_plain(y_label))
+
+    return draw(alt, fill)
 
 
-def _color(number: int) -> str:
-    """The classes of the series with this number: six colors, then the same dashed."""
-    return _SERIES[number % len(_SERIES)] + (" dashed" if number >= len(_SERIES) else "")
+def draw(alt: str, fill: Callable[[Axes], None], *, width: float = _WIDTH, height: float = _HEIGHT) -> Markup:
+    """SVG of what `fill` draws on empty axes; width and height in CSS px."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure  # no pyplot: no window system, no global state
+
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(width / 72, height / 72), layout="constrained")
+        fill(figure.subplots())
+        return svg(figure, alt)
 
 
-def _trace(trace: Trace, number: int, across: _Axis, down: _Axis) -> list[str]:
-    color = _color(number)
-    places = [(across(x), down(y)) for x, y in zip(trace.x.tolist(), trace.y.tolist(), strict=True)]
-    thin = " thin" if trace.dots else ""
-    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-    parts = [f'<polyline class="line {color}{thin}" points="{line}"/>'] if len(places) > 1 else []
-    if trace.low is not None and trace.high is not None:
-        for (x, _), low, high in zip(places, trace.low.tolist(), trace.high.tolist(), strict=True):
-            ends = f'y1="{down(low):.1f}" y2="{down(high):.1f}"'
-            parts.append(f'<line class="line {color}" x1="{x:.1f}" x2="{x:.1f}" {ends}/>')
-    if trace.dots or len(places) == 1:
-        parts += [
-            f'<circle class="{_SERIES[number % len(_SERIES)]}" cx="{x:.1f}" cy="{y:.1f}" r="3.5"/>' for x, y in places
-        ]
-    return parts
+def svg(figure: Figure, alt: str) -> Markup:
+    """The figure as an SVG element for a page, with `alt` as its label for screen readers."""
+    content = io.BytesIO()
+    unstated = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    figure.savefig(content, format="svg", transparent=True, metadata=unstated)
+    text = content.getvalue().decode("utf-8")
+    view = re.search(r'viewBox="([^"]*)"', text)
+    body = text[text.index(">", text.index("<svg")) + 1 :]
+    body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", body, flags=re.DOTALL)  # would apply to the whole page
+    body = re.sub(r"<!--.*?-->", "", body, flags=re.DOTALL)
+    body = re.sub(r'<g id="[^"]*"', "<g", body)  # the second chart of a page would repeat the names
+    body = re.sub(r" font-family: [^;\"]*;", "", body)
+    body = re.sub(r"font: (\d[\d.]*px)[^;\"]*", r"font-size: \1", body)
+    body = re.sub(r' transform="rotate\(-0 [^"]*"|<g/>', "", body)
+    body = re.sub(
+        r"#[0-9a-f]{6}(?=[;\"])", lambda m: f"var(--{_VARIABLES[m[0]]})" if m[0] in _VARIABLES else m[0], body
+    )
+    body = re.sub(r">\s+<", "><", body)
+    own = hashlib.sha256((alt + body).encode()).hexdigest()[:8]
+    body = re.sub(r'(id="|"#|url\(#)([mp][0-9a-f]{10})(?=[")])', rf"\g<1>\g<2>{own}", body)
+    size = view[1] if view else f"0 0 {_WIDTH} {_HEIGHT}"
+    start = Markup('<svg class="chart" role="img" aria-label="{}" viewBox="{}" style="max-width:{}px">')
+    return start.format(alt, size, size.split()[2]) + Markup(body)
 
 
-def _band(low: float, high: float, share: float, top: float, across: _Axis, down: _Axis) -> list[str]:
-    """The line y = x and what lies within a share of it, cut off at the frame's top."""
-    upper = [(x, min((1 + share) * x, top)) for x in (low, min(high, top / (1 + share)), high)]
-    lower = [(x, (1 - share) * x) for x in (high, low)]
-    area = " ".join(f"{across(x):.1f},{down(y):.1f}" for x, y in [*upper, *lower])
-    ends = f'x1="{across(low):.1f}" y1="{down(low):.1f}" x2="{across(high):.1f}" y2="{down(min(high, top)):.1f}"'
-    return [f'<polygon class="band" points="{area}"/>', f'<line class="axis" {ends}/>']
+def save_png(plots: Sequence[Plot], path: Path, title: str) -> None:
+    """Write the plots side by side, in rows of three, on white."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    rows, columns = -(-len(plots) // _COLUMNS), min(len(plots), _COLUMNS)
+    with mpl.rc_context(_STYLE), atomic_write(path) as temporary:
+        figure = Figure(figsize=(4.6 * columns, 3.3 * rows + 0.4), layout="constrained", dpi=110)
+        figure.suptitle(_plain(title))
+        every = list(figure.subplots(rows, columns, squeeze=False).flat)
+        for axes, what in zip(every, plots, strict=False):
+            _draw_plot(axes, what)
+        for axes in every[len(plots) :]:
+            axes.set_axis_off()
+        figure.savefig(temporary, format="png")
 
 
-def _ticks(low: float, high: float) -> list[float]:
-    """Round numbers between low and high, about five."""
-    rough = (high - low) / 5
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * m for m in (1, 2, 5, 10) if power * m >= rough)
-    return [round(i * step, 10) for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
+def _draw_plot(axes: Axes, what: Plot) -> None:
+    if what.band is not None:
+        ends = np.array([0.0, max((float(trace.x.max()) for trace in what.traces if len(trace.x)), default=1.0)])
+        axes.fill_between(ends, (1 - what.band) * ends, (1 + what.band) * ends, color=_SOFT, alpha=0.15, linewidth=0)
+        axes.plot(ends, ends, color=_SOFT, linewidth=1)
+    handles: list[Any] = []
+    for i, trace in enumerate(what.traces):
+        color, style = COLORS[i % len(COLORS)], "-" if i < len(COLORS) else "--"
+        label = _plain(trace.name)
+        if trace.low is not None and trace.high is not None:
+            reach = np.maximum(0, np.stack([trace.y - trace.low, trace.high - trace.y]))
+            line: dict[str, Any] = {"fmt": "o-", "linewidth": 0.7, "elinewidth": 1.6, "markersize": 4}
+            handles += [axes.errorbar(trace.x, trace.y, reach, color=color, label=label, **line)]
+        else:
+            marker = "o" if trace.dots or len(trace.x) == 1 else ""
+            handles += axes.plot(
+                trace.x, trace.y, marker=marker, markersize=4, linestyle=style, color=color, label=label
+            )
+    axes.set_ylim(0, what.top or None)
+    axes.set_xlabel(_plain(what.x_label))
+    axes.set_ylabel(_plain(what.y_label))
+    axes.grid()
+    axes.tick_params(length=0)
+    if len(what.traces) > 1:
+        _legend(axes, handles=handles)
 
 
-def _chart(parts: Sequence[str], width: float, height: float, alt: str, above: float = 0.0) -> Html:
-    view = f'viewBox="0 {-above:.0f} {width:.0f} {height + above:.0f}" style="max-width:{width:.0f}px"'
-    return Html(f'<svg class="chart" role="img" aria-label="{html.escape(alt)}" {view}>{"".join(parts)}</svg>')
+def _legend(axes: Axes, **options: Any) -> None:
+    """Above the axes, where it hides nothing."""
+    options |= {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 2, "borderpad": 0}
+    axes.legend(handlelength=1.4, columnspacing=1.2, **options)
+
+
+def _plain(words: str) -> str:
+    """Without the meaning that matplotlib gives to $."""
+    return words.replace("$", r"\$")

@@ -1,15 +1,25 @@
-"""The look of every page we make: one HTML file with all in it, that opens from disk, on paper and on a phone.
+"""Pages from Jinja2 templates: one HTML file with everything in it, which opens from disk, on paper and on a phone.
 
-    Html                     markup that is safe; plain text given in its place is escaped
-    ├── text, bold, code     words, and name for what_has_underscores; listed for several
-    ├── table, cards, facts  numbers
-    ├── picture, face_card   images, inline as PNG; points lie over a face as vectors and stay sharp
-    ├── grid, row, strips    things side by side, one row, narrow pictures below each other
-    ├── figure               a thing with a caption
-    ├── details, tabs        things to open, without JavaScript
-    └── section, page        the whole, with a table of contents
+A report is a template next to this module, `templates/NAME.html`, that extends `base.html` and uses its macros as `m`:
 
-Nothing is fetched, nothing runs; colors follow the reader's light or dark setting.
+    {% extends "base.html" %}
+    {% block title %}What is in these files?{% endblock %}
+    {% block lead %}{{ m.facts([("7,049", "labeled faces")]) }}{% endblock %}
+    {% block main %}
+    {% call m.section("Files") %}
+    <p>{{ files | length }} files.</p>
+    {{ m.table(["name", "size"], rows) }}
+    {{ m.face_card(face, "row 1", points=points) }}
+    {{ chart }}
+    {% endcall %}
+    {% endblock %}
+
+Python computes numbers, rows, images and charts (`charts` returns Markup, which is not escaped) and calls
+`render("NAME.html", files=files, rows=rows, ...)`; sentences stand in the template. Everything else is escaped, and
+an undefined variable is an error. No page loads anything or runs a script; colors follow the light or dark setting of
+the reader.
+
+The functions below `render` build HTML in Python; they stay until exploration, tuning and the server have templates.
 """
 
 from __future__ import annotations
@@ -19,7 +29,8 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
 
 import cv2
 import numpy as np
@@ -28,8 +39,70 @@ from numpy.typing import NDArray
 from facepoints.errors import BadChoice
 from facepoints.reports.style import STYLE
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
 MOST_TABS = 10
 """Tabs that the style sheet knows how to show."""
+
+
+def render(template: str, **context: object) -> str:
+    """The page that a template of this package makes of the context."""
+    return _environment().get_template(template).render(context)
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("facepoints.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "anchor": anchor,
+        "headings": _headings,
+        "rows_of": _rows_of,
+        "finite": _finite,
+        "data_uri": data_uri,
+    }
+    return environment
+
+
+def anchor(title: str) -> str:
+    """A title as the target of a link: "How the sources differ" -> how-the-sources-differ."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "section"
+
+
+def data_uri(image: NDArray[np.uint8]) -> str:
+    """A grey or BGR image as PNG in a data: address."""
+    encoded, content = cv2.imencode(".png", np.ascontiguousarray(image), [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    if not encoded:
+        raise BadChoice(f"an image of {image.dtype} and shape {image.shape} cannot be shown")
+    return "data:image/png;base64," + base64.b64encode(content.tobytes()).decode("ascii")
+
+
+def _headings(main: Markup) -> list[tuple[str, Markup]]:
+    """(anchor, title) of each section."""
+    return [(target, type(main)(title)) for target, title in re.findall(r'<section id="(.*?)"><h2>(.*?)</h2>', main)]
+
+
+def _rows_of(rows: Iterable[Sequence[Content]], cells: int) -> list[Sequence[Content]]:
+    """The rows of a table; each must have as many cells as the header."""
+    checked = list(rows)
+    for row in checked:
+        if len(row) != cells:
+            raise BadChoice(f"a table row has {len(row)} cells, the header has {cells}")
+    return checked
+
+
+def _finite(points: Points | None) -> list[list[float]]:
+    """The (x, y) of points (k, 2) that are known."""
+    return [] if points is None else [point for point in points.tolist() if np.isfinite(point).all()]
 
 
 @dataclass(frozen=True)
@@ -38,8 +111,11 @@ class Html:
 
     markup: str
 
-    def __add__(self, other: Html) -> Html:
-        return Html(self.markup + other.markup)
+    def __html__(self) -> str:
+        return self.markup
+
+    def __add__(self, other: Content) -> Html:
+        return Html(self.markup + safe(other).markup)
 
 
 Content = Html | str | int
@@ -53,17 +129,19 @@ class Section:
     """A heading of the page and what stands under it."""
 
     title: str
-    body: Html
+    body: Content
 
     @property
     def anchor(self) -> str:
         """The title as a link's target: "How the sources differ" -> how-the-sources-differ."""
-        return re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-") or "section"
+        return anchor(self.title)
 
 
 def safe(content: Content) -> Html:
-    """Html as it is, anything else as escaped text."""
-    return content if isinstance(content, Html) else Html(html.escape(str(content)))
+    """Html, and Markup of a chart or template, as it is; anything else as escaped text."""
+    if isinstance(content, Html):
+        return content
+    return Html(content.__html__() if hasattr(content, "__html__") else html.escape(str(content)))
 
 
 def joined(parts: Iterable[Content], between: str = "") -> Html:
@@ -127,7 +205,7 @@ def picture(image: NDArray[np.uint8], alt: str, *, width: int | None = None, sha
     size = f' style="width:{width}px"' if width else ""
     h, w = image.shape[:2]
     css = ' class="sharp"' if sharp else ""
-    return Html(f'<img{css}{size} width="{w}" height="{h}" alt="{html.escape(alt)}" src="{_png(image)}">')
+    return Html(f'<img{css}{size} width="{w}" height="{h}" alt="{html.escape(alt)}" src="{data_uri(image)}">')
 
 
 def face_card(
@@ -142,12 +220,12 @@ def face_card(
 ) -> Html:
     """A face (h, w) with points (k, 2) px as dots and guesses (k, 2) as rings; a caption below. NaN draws nothing.
 
-    `result` are somebody else's guesses, rings of another color; `over` is SVG in px of the face, below all marks.
+    `result` are predictions of another model, rings of another color; `over` is SVG in px of the face, below all marks.
     """
     h, w = face.shape[:2]
     marks = [
         f'<circle class="{css}" cx="{x:.2f}" cy="{y:.2f}" r="{0.014 * w:.2f}"/>'
-        for css, places in (("result", result), ("guess", guessed), ("point", points))
+        for css, places in (("other", result), ("predicted", guessed), ("point", points))
         if places is not None
         for x, y in places.tolist()
         if np.isfinite([x, y]).all()
@@ -155,19 +233,19 @@ def face_card(
     # pixel centers are whole numbers: the image spans -0.5 to w - 0.5
     drawn = (
         f'<svg role="img" aria-label="{html.escape(alt)}" viewBox="-0.5 -0.5 {w} {h}">'
-        f'<image x="-0.5" y="-0.5" width="{w}" height="{h}" href="{_png(face)}"/>'
+        f'<image x="-0.5" y="-0.5" width="{w}" height="{h}" href="{data_uri(face)}"/>'
         f"{over.markup if over else ''}{''.join(marks)}</svg>"
     )
     return figure(Html(drawn), caption, css="card")
 
 
-def figure(content: Html, caption: Content = "", *, css: str = "") -> Html:
+def figure(content: Content, caption: Content = "", *, css: str = "") -> Html:
     """Anything with a caption below it."""
     below = _wrapped("figcaption", caption) if caption != "" else Html("")
-    return _wrapped("figure", content + below, css=css)
+    return _wrapped("figure", safe(content) + below, css=css)
 
 
-def titled(title: Content, content: Html) -> Html:
+def titled(title: Content, content: Content) -> Html:
     """Anything with a title above it."""
     return _wrapped("figure", _wrapped("figcaption", title, css="above") + content)
 
@@ -190,12 +268,12 @@ def strips(lines: Iterable[tuple[str, NDArray[np.uint8], str]]) -> Html:
     return _wrapped("div", joined(parts), css="strips")
 
 
-def details(summary: Content, body: Html) -> Html:
+def details(summary: Content, body: Content) -> Html:
     """Something to open with a click; on paper it is closed."""
     return _wrapped("details", _wrapped("summary", summary) + body)
 
 
-def tabs(group: str, panels: Sequence[tuple[str, Html]]) -> Html:
+def tabs(group: str, panels: Sequence[tuple[str, Content]]) -> Html:
     """Panels of which one shows, chosen by its title; paper shows all. Each set of tabs on a page is a `group`."""
     if not 1 <= len(panels) <= MOST_TABS:
         raise BadChoice(f"{len(panels)} tabs, expected 1 to {MOST_TABS}")
@@ -205,7 +283,7 @@ def tabs(group: str, panels: Sequence[tuple[str, Html]]) -> Html:
         f'<label for="{own}-{i}">{html.escape(title)}</label>'
         for i, (title, _) in enumerate(panels)
     )
-    shown = "".join(f'<div data-title="{html.escape(title)}">{body.markup}</div>' for title, body in panels)
+    shown = "".join(f'<div data-title="{html.escape(title)}">{safe(body).markup}</div>' for title, body in panels)
     return Html(f'<div class="tabs">{buttons}<div class="panels">{shown}</div></div>')
 
 
@@ -218,7 +296,7 @@ def page(title: str, lead: Content, sections: Sequence[Section]) -> str:
     """The whole file."""
     contents = "".join(f'<li><a href="#{s.anchor}">{html.escape(s.title)}</a></li>' for s in sections)
     body = "".join(
-        f'<section id="{s.anchor}"><h2>{html.escape(s.title)}</h2>{s.body.markup}</section>' for s in sections
+        f'<section id="{s.anchor}"><h2>{html.escape(s.title)}</h2>{safe(s.body).markup}</section>' for s in sections
     )
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -233,10 +311,3 @@ def page(title: str, lead: Content, sections: Sequence[Section]) -> str:
 def _wrapped(tag: str, content: Content, *, css: str = "") -> Html:
     kind = f' class="{css}"' if css else ""
     return Html(f"<{tag}{kind}>{safe(content).markup}</{tag}>")
-
-
-def _png(image: NDArray[np.uint8]) -> str:
-    encoded, content = cv2.imencode(".png", np.ascontiguousarray(image), [cv2.IMWRITE_PNG_COMPRESSION, 9])
-    if not encoded:
-        raise BadChoice(f"an image of {image.dtype} and shape {image.shape} cannot be shown")
-    return "data:image/png;base64," + base64.b64encode(content.tobytes()).decode("ascii")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from facepoints.evaluation.compare import Comparison
 from facepoints.files import write_text
+from facepoints.reports.charts import save_png
 from facepoints.reports.comparison.page import compare_page, curves
-from facepoints.reports.png_plots import can_draw, draw_plots
 
 
 def names_of(paths: list[Path]) -> list[str]:
@@ -30,5 +30,4 @@ def write_comparison(found: Comparison, out: Path) -> None:
     }
     for name, text in texts.items():
         write_text(out / name, text)
-    if can_draw():
-        draw_plots(curves(found), out / "curves.png", "Side by side")
+    save_png(curves(found), out / "curves.png", "Side by side")

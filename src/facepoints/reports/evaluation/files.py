@@ -22,10 +22,10 @@ from facepoints.errors import BadChoice
 from facepoints.evaluation.result import Evaluation
 from facepoints.files import write_text
 from facepoints.metrics import PCK_DISTANCES, face_nme, point_distances, source_name
+from facepoints.reports.charts import save_png
 from facepoints.reports.evaluation.error_ellipses import ellipse_picture, scatters
 from facepoints.reports.evaluation.faces import face_sheets
 from facepoints.reports.evaluation.page import cumulative_plots, evaluate_page
-from facepoints.reports.png_plots import can_draw, draw_plots
 from facepoints.scores import Scores
 
 PAGE = "evaluate.html"
@@ -50,10 +50,9 @@ def write_report(out: Path, evaluation: Evaluation, *, extra: Mapping[str, objec
         write_text(out / name, text)
     for name, picture in pictures.items():
         write_png(out / name, picture)
-    if can_draw():
-        plots = [*cumulative_plots(evaluation), *(one.plot() for one in evaluation.hardness)]
-        plots += [evaluation.calibration.plot()] if evaluation.calibration else []
-        draw_plots(plots, out / "plots.png", evaluation.title)
+    plots = [*cumulative_plots(evaluation), *(one.plot() for one in evaluation.hardness)]
+    plots += [evaluation.calibration.plot()] if evaluation.calibration else []
+    save_png(plots, out / "plots.png", evaluation.title)
 
 
 def _pictures(evaluation: Evaluation) -> dict[str, Image]:

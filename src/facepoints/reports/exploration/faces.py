@@ -75,7 +75,7 @@ def charts(found: Exploration) -> Html:
         series = {f"source {source_name(s)}": values[rows] for s, rows in found.source_rows().items()}
         shown.append(histogram(series, label=label, alt=f"histogram of {label}, by source"))
     left_out = text("Heads are left out: these keypoints have no eye centers.") if found.pose is None else Html("")
-    return left_out + grid((c for c in shown if c.markup), least=290)
+    return left_out + grid((c for c in shown if c), least=290)
 
 
 def extremes(found: Exploration) -> dict[str, tuple[NDArray[np.int64], NDArray[np.float64], str]]:
