@@ -32,10 +32,10 @@ from facepoints.data.synthetic.faces import draw_faces
 from facepoints.inference.annotate import annotate
 from facepoints.inference.detector import Detector
 from facepoints.inference.faces import Face
+from facepoints.inference.video.reading import Video, stream
 from facepoints.inference.video.smoothing import Smoother
 from facepoints.inference.video.tracking import Tracker
-from facepoints.inference.video.video import Video, stream
-from facepoints.inference.video.writer import VideoWriter
+from facepoints.inference.video.writing import VideoWriter
 from moving_photo import EYES, moving_photo
 
 FASTEST, STEADIEST, LATEST, LARGEST = 120.0, 3.0, 1.0, 20.0
@@ -155,7 +155,7 @@ def speed(detector: Detector, folder: Path, n: int = 300) -> dict[str, float]:
         "network": 1000 * network.seconds / n,
         "followed frame, median": median(followed_ms),
         "frame with the finder": max(followed_ms[1:]),
-        "searches": float(tracker.searches),
+        "detections": float(tracker.detections),
         "frames_per_second": 1000 / (spent["decode"] + spent["follow"]),
     }
 

@@ -151,7 +151,7 @@ def test_threads_share_a_detector_and_processes_get_their_own(detector: Detector
 WITHOUT = """
 import sys, numpy as np, facepoints
 assert not {"cv2", "onnxruntime"} & set(sys.modules), "import facepoints loads something heavy"
-from facepoints.inference.batch.predict import predict_photos
+from facepoints.inference.batch.predict import predict_files
 detector = facepoints.load(threads=1)
 detector.faces(np.zeros((200, 200, 3), np.uint8))
 print(sorted({"torch", "matplotlib", "pandas", "lightning", "onnx"} & set(sys.modules)))

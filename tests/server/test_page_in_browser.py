@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facepoints.inference.batch.result_files import PLACES
+from facepoints.inference.batch.result_files import FACE_COLUMNS
 from facepoints.inference.measures import COLUMNS, measure
 from facepoints.inference.regions import Regions
 from facepoints.server.app import Settings
@@ -123,7 +123,7 @@ def test_points_lie_where_the_detector_says_and_the_files_agree(page, photo, ann
         download.value.save_as(saved[kind])
     (row,) = csv.DictReader(saved["csv"].read_text().splitlines())
     points = [f"{name}_{part}" for name in detector.keypoints.names for part in ("x", "y", "error")]
-    assert list(row) == [*PLACES, *points, *COLUMNS]
+    assert list(row) == [*FACE_COLUMNS, *points, *COLUMNS]
     (entry,) = json.loads(saved["json"].read_text())
     assert (entry["file"], row["file"]) == ("anna.png", "anna.png")
     for name, point in zip(detector.keypoints.names, face.points, strict=True):

@@ -1,4 +1,4 @@
-"""The whole path on built-in data, in minutes: faces, training, report, submission, photos, and what to do next."""
+"""The whole workflow in minutes: data, training, evaluation, submission, photos, and the next commands."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from facepoints.keypoints import FIFTEEN
 from facepoints.metrics import face_nme
 
 REAL_DATA = Path("data/facial-keypoints-detection")
-"""Where the competition's files are looked for before faces are drawn."""
+"""The competition's files. Synthetic faces are used if they are absent."""
 
 FOUND = 0.25
-"""A drawn face is found where a face's points are on average nearer to its own than that, in its eye distances."""
+"""Maximum normalized mean error, in eye distances, at which a synthetic face counts as detected."""
 
 
 def run_demo(out: Path, console: Console, data: str | None = None) -> None:
-    """Train the small recipe `demo` on DATA (the competition's files if they are there, else drawn faces).
+    """Train the recipe `demo` on DATA; default: the competition's files if they exist, else synthetic faces.
 
-    Everything it makes goes into the folder `out`; what was there of an earlier demo is replaced.
+    All results are written into the folder `out` and replace those of an earlier demo.
     """
     if data is None:
         data = str(REAL_DATA) if REAL_DATA.exists() else SYNTHETIC
-    with console.status("drawing faces ..." if data == SYNTHETIC else "reading faces ..."):
+    with console.status("generating faces ..." if data == SYNTHETIC else "reading faces ..."):
         faces = load_training(data)
-        asked = load_submission_faces(data)
-    console.print(f"{len(faces):,} faces to learn from, {len(asked.faces):,} to be asked about ({escape(data)})")
-    some = np.random.default_rng(0).permutation(len(faces))[:32]
-    shown = faces.take(np.sort(some))
+        test_faces = load_submission_faces(data)
+    console.print(f"{len(faces):,} training faces, {len(test_faces.faces):,} test faces ({escape(data)})")
+    chosen = np.random.default_rng(0).permutation(len(faces))[:32]
+    shown = faces.take(np.sort(chosen))
     write_png(out / "faces.png", contact_sheet(shown.faces, shown.points, observed=shown.observed, title="Faces"))
 
-    with console.status("starting torch ..."):
+    with console.status("importing torch ..."):
         from facepoints.evaluation.evaluate import evaluate
         from facepoints.evaluation.submission import submit
         from facepoints.evaluation.trained_run import run_predictor
@@ -59,82 +59,83 @@ def run_demo(out: Path, console: Console, data: str | None = None) -> None:
     run = out / "run"
     console.print(f"Training the recipe 'demo' ({recipe.summary}) ...")
     fit(recipe, faces, run, force=True, callbacks=[TrainingProgress(console)])
-    with console.status("looking at the faces ..."):
+    with console.status("evaluating ..."):
         scores = evaluate(run, faces, out / "evaluation", flip=True)
-        values = submit([run_predictor(run)], asked, out / "submission.csv")
+        values = submit([run_predictor(run)], test_faces, out / "submission.csv")
     print_scores(scores, console)
-    pictures = predict_on_photos(out, console)
-    console.print(f"[bold]What it made[/], in the folder {escape(str(out))}:", soft_wrap=True)
-    for path, what in (
-        ("faces.png", "faces to learn from, with the points that were labeled"),
-        ("augmentation.png", "what the training makes of a face: points move along"),
+    photos = predict_on_photos(out, console)
+    console.print(f"[bold]What the demo wrote[/] into {escape(str(out))}:", soft_wrap=True)
+    for path, content in (
+        ("faces.png", "training faces with their labels"),
+        ("augmentation.png", "faces before and after augmentation"),
         ("run/curves.png", "loss, RMSE, MAE and PCK over the epochs"),
-        ("evaluation/worst.png", "the faces on which it errs most, with given and predicted points"),
-        ("evaluation/random.png", "what to expect: faces drawn by lot"),
-        ("submission.csv", f"the {len(values):,} values that the look-up table asks for"),
-        *((f"points/{name}", f"{what}, with the points that were found") for name, what in pictures.items()),
+        ("evaluation/worst.png", "the faces with the largest error, with labels and predictions"),
+        ("evaluation/random.png", "random faces"),
+        ("submission.csv", f"the {len(values):,} values required by the look-up table"),
+        *((f"points/{name}", f"{content}, with the predicted points") for name, content in photos.items()),
     ):
-        console.print(f"  {escape(str(out / path))}  [dim]{what}[/]", soft_wrap=True)
+        console.print(f"  {escape(str(out / path))}  [dim]{content}[/]", soft_wrap=True)
     steps = [["predict", "PHOTO"], ["recipes"], ["train", "cnn-masked", "--data", data, "--run", "runs/cnn-masked"]]
     if data == SYNTHETIC:
         steps.insert(2, ["download", str(REAL_DATA)])
         steps[-1][3] = str(REAL_DATA)
-    console.print("[bold]Next:[/] your own photos, every approach in one line each, and a whole training:")
+    console.print("[bold]Next:[/] predict your own photos, list the recipes, train on the full data:")
     for step in steps:
         console.print(f"  {_program()} {shlex.join(step)}", soft_wrap=True, markup=False, highlight=False)
 
 
 def predict_on_photos(out: Path, console: Console) -> dict[str, str]:
-    """`facepoints predict` on an astronaut and a drawn crowd, into out/points; the pictures' names and what they show.
+    """Predict an astronaut's portrait and a synthetic crowd into out/points; returns {picture: description}.
 
-    Without scikit-image, which holds the astronaut's portrait, there is the crowd alone.
+    The portrait is part of scikit-image; without it there is only the crowd.
     """
     crowd, photos = draw_crowd(), out / "photos"
     write_png(photos / "crowd.png", crowd.pixels)
-    shown = {"crowd.png": "a drawn crowd"}
+    shown = {"crowd.png": "a synthetic crowd"}
     try:
         portrait = importlib.import_module("skimage.data").astronaut()
     except ModuleNotFoundError:
-        remedy = "No photo of a real person is here: pip install 'facepoints[demo]' brings one, inside scikit-image"
-        console.print(remedy, highlight=False, markup=False, soft_wrap=True)
+        hint = "The demo's photo of a real person needs scikit-image: pip install 'facepoints[demo]'"
+        console.print(hint, highlight=False, markup=False, soft_wrap=True)
     else:
         write_png(photos / "astronaut.png", np.asarray(cv2.cvtColor(portrait, cv2.COLOR_RGB2BGR), np.uint8))
         shown = {"astronaut.png": "the astronaut Eileen Collins (NASA, public domain)", **shown}
 
-    given = [str(photos / name) for name in shown]
-    words = shlex.join(["predict", *given, "--out", str(out / "points")])
-    console.print("[bold]The detector that comes along[/], on photos:")
-    console.print(f"  {_program()} {words}", highlight=False, markup=False, soft_wrap=True)
-    with console.status("looking for faces ..."):
-        from facepoints.inference.batch.predict import predict_photos
+    inputs = [str(photos / name) for name in shown]
+    command = shlex.join(["predict", *inputs, "--out", str(out / "points")])
+    console.print("[bold]The bundled detector[/] on photos:")
+    console.print(f"  {_program()} {command}", highlight=False, markup=False, soft_wrap=True)
+    with console.status("detecting faces ..."):
+        from facepoints.inference.batch.predict import predict_files
         from facepoints.inference.detector import load
 
-        predict_photos(given, out / "points", load(), say=console.print, progress=lambda done, total: None)
+        predict_files(inputs, out / "points", load(), on_error=console.print)
     for entry in json.loads((out / "points" / "points.json").read_text("utf-8")):
         name = Path(entry["file"]).name
         points = np.array([[face["points"][p] for p in FIFTEEN.names] for face in entry["faces"]]).reshape(-1, 15, 2)
-        faces = f"{len(points)} face{'s'[: len(points) != 1]}"
-        judged = in_crowd(crowd.points, points) if name == "crowd.png" else faces
-        console.print(f"  {name:<{max(map(len, shown))}}  {judged}", highlight=False, soft_wrap=True)
+        count = f"{len(points)} face{'s'[: len(points) != 1]}"
+        result = in_crowd(crowd.points, points) if name == "crowd.png" else count
+        console.print(f"  {name:<{max(map(len, shown))}}  {result}", highlight=False, soft_wrap=True)
     return shown
 
 
-def in_crowd(drawn: NDArray[np.floating], found: NDArray[np.floating]) -> str:
-    """How many of the drawn faces (n, 15, 2) are among those found (m, 15, 2), and how well; px of the same picture."""
-    nearest = np.array([_nme(found, face).min(initial=np.inf) for face in drawn])
-    nobody = sum(1 for face in found if _nme(drawn, face).min() >= FOUND)
-    met = nearest[nearest < FOUND]
-    off = f", their points off by {100 * met.mean():.0f} % of the eye distance on average" if len(met) else ""
-    return f"{len(met)} of {len(drawn)} drawn faces{off}" + (f"; {nobody} where nobody is" if nobody else "")
+def in_crowd(true: NDArray[np.floating], found: NDArray[np.floating]) -> str:
+    """How many synthetic faces (n, 15, 2) were detected among (m, 15, 2), and their mean error; px of one picture."""
+    errors = np.array([_nme(found, face).min(initial=np.inf) for face in true])
+    wrong = sum(1 for face in found if _nme(true, face).min() >= FOUND)
+    detected = errors[errors < FOUND]
+    error = f", mean error {100 * detected.mean():.0f} % of the eye distance" if len(detected) else ""
+    return f"{len(detected)} of {len(true)} synthetic faces{error}" + (f"; {wrong} false detections" if wrong else "")
 
 
 def _nme(faces: NDArray[np.floating], face: NDArray[np.floating]) -> NDArray[np.float64]:
-    """How far each of the faces (n, 15, 2) is from one (15, 2), in its eye distances: (n,)."""
-    own = np.broadcast_to(face, faces.shape)
-    return np.asarray(face_nme(faces, own, np.ones(faces.shape[:2], np.bool_), FIFTEEN).filled(np.inf), np.float64)
+    """(n,): mean distance of each of the faces (n, 15, 2) from one (15, 2), in eye distances of the latter."""
+    reference = np.broadcast_to(face, faces.shape)
+    nme = face_nme(faces, reference, np.ones(faces.shape[:2], np.bool_), FIFTEEN)
+    return np.asarray(nme.filled(np.inf), np.float64)
 
 
 def _program() -> str:
-    """What a shell calls this very program by: its name if that leads here, else its whole path."""
+    """The command that starts this installation: its name if that is on the PATH, else its full path."""
     own = shutil.which("facepoints", path=sysconfig.get_path("scripts"))
     return shlex.quote(own) if own and own != shutil.which("facepoints") else "facepoints"

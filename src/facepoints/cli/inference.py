@@ -112,44 +112,34 @@ def _predict(
 ) -> None:
     with console.status("loading the model ..."):
         from facepoints.cli.media_progress import MediaProgress
-        from facepoints.inference.batch.media import Media, predict_media
-        from facepoints.inference.batch.predict import predict_crops
+        from facepoints.inference.batch.predict import predict_files
         from facepoints.inference.detector import load
 
         detector = load(_onnx_file(model), face_model=face_model)
-    with MediaProgress(console) as bar:
-
-        def photos(done: int, total: int) -> None:
-            bar("photos", done, total, "photos")
-
-        if crops:
-            media = Media(
-                predict_crops(inputs, out, detector, names=names, measured=measures, say=_bad_file, progress=photos)
-            )
-        else:
-            media = predict_media(
-                inputs,
-                out,
-                detector,
-                names=names,
-                measured=measures,
-                smooth=smooth,
-                say=_bad_file,
-                note=note,
-                progress=photos,
-                film_progress=bar,
-            )
-    for line in media.lines():
+    with MediaProgress(console) as progress:
+        summary = predict_files(
+            inputs,
+            out,
+            detector,
+            crops=crops,
+            names=names,
+            measured=measures,
+            smooth=smooth,
+            on_error=_bad_file,
+            on_note=note,
+            progress=progress,
+        )
+    for line in summary.lines():
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    failed = media.tally.failed
+    failed = summary.failed
     if as_json:
         print_json(json.loads((out / "points.json").read_text("utf-8")))
     bad = f"[red]{failed:,} file{'s'[: failed != 1]} could not be read.[/] " if failed else ""
-    has = "points.csv, points.json and annotated copies" if media.found else "empty tables: no faces found"
+    has = "points.csv, points.json and annotated copies" if summary.found else "empty tables: no faces found"
     if failed or not as_json:
         console.print(f"{bad}[bold]{escape(str(out))}[/] has {has}.", soft_wrap=True)
-    if media.stopped or failed:
-        raise typer.Exit(130 if media.stopped else 1)
+    if summary.stopped or failed:
+        raise typer.Exit(130 if summary.stopped else 1)
 
 
 def serve(

@@ -22,7 +22,7 @@ from facepoints.inference.faces import Face, Refined
 from facepoints.inference.keypoint_network import KeypointNetwork
 from facepoints.inference.regions import Gray, Regions
 from facepoints.inference.verification import VIEWS, disagreement, distinct, face_score
-from facepoints.inference.video.video import Frame, stream
+from facepoints.inference.video.reading import Frame, stream
 from facepoints.keypoints import FACE_SIZE, KeypointSet
 
 FLAGSHIP = "flagship.onnx"
@@ -118,7 +118,7 @@ class Detector:
         return Refined(regions, points.mean(axis=0), expected, face_score(disagreement(points, regions)))
 
     def stream(self, video: str | Path | int, *, smooth: float = 1.0) -> Iterator[Frame]:
-        """The faces of a video file or camera, frame by frame: see `facepoints.inference.video.video.stream`."""
+        """The faces of a video file or camera, frame by frame: see `facepoints.inference.video.reading.stream`."""
         yield from stream(self, video, smooth=smooth)
 
     def _face(self, found: Refined, i: int) -> Face:

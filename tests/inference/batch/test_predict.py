@@ -1,4 +1,4 @@
-"""predict: table, tree and pictures say the same, and a bad file is one line and no more."""
+"""predict with photos and crops: points.csv, points.json and pictures agree; a bad file costs one line."""
 
 from __future__ import annotations
 
@@ -17,13 +17,7 @@ from facepoints import Detector
 from facepoints.cli.main import app
 from facepoints.data.kaggle.competition import write_submission_faces
 from facepoints.data.synthetic.faces import draw_faces, synthetic_submission
-from facepoints.errors import BadFile
-from facepoints.inference.batch.inputs import gather
-from facepoints.inference.batch.predict import Tally, predict_crops, predict_photos
-
-
-def quiet(*_: object) -> None:
-    """No progress."""
+from facepoints.inference.batch.predict import Summary, predict_files
 
 
 @pytest.fixture
@@ -39,17 +33,17 @@ def album(tmp_path: Path, anna: Any, ben: Any) -> Path:
     return folder
 
 
-def run(work: Any, given: list[Path], out: Path, detector: Detector, **options: Any) -> tuple[Tally, list[str]]:
-    said: list[str] = []
-    names = [str(path) for path in given]
-    return work(names, out, detector, say=said.append, progress=quiet, **options), said
+def run(given: list[Path], out: Path, detector: Detector, **options: Any) -> tuple[Summary, list[str]]:
+    """The summary and all errors."""
+    errors: list[str] = []
+    return predict_files([str(path) for path in given], out, detector, on_error=errors.append, **options), errors
 
 
-def test_table_tree_and_pictures_say_the_same(album: Path, detector: Detector, tmp_path: Path) -> None:
+def test_table_json_and_pictures_agree(album: Path, detector: Detector, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    tally, said = run(predict_photos, [album], out, detector)
-    assert (tally.photos, tally.faces, tally.failed, tally.pictures) == (2, 2, 1, 2)
-    (line,) = said
+    summary, errors = run([album], out, detector)
+    assert (summary.photos, summary.faces, summary.failed, summary.without_faces) == (2, 2, 1, 0)
+    (line,) = errors
     assert "broken.jpg: " in line
     rows = list(csv.DictReader((out / "points.csv").read_text().splitlines()))
     tree = json.loads((out / "points.json").read_text())
@@ -69,35 +63,18 @@ def test_table_tree_and_pictures_say_the_same(album: Path, detector: Detector, t
 def test_results_do_not_depend_on_the_order(album: Path, detector: Detector, tmp_path: Path) -> None:
     files = [album / "trip" / "a.jpg", album / "b.png"]
     for name, given in (("one", files), ("other", files[::-1]), ("twice", [*files, album / "b.png"])):
-        run(predict_photos, given, tmp_path / name, detector)
+        run(given, tmp_path / name, detector)
     expected = (tmp_path / "one" / "points.csv").read_bytes()
     assert (tmp_path / "other" / "points.csv").read_bytes() == expected
     assert (tmp_path / "twice" / "points.csv").read_bytes() == expected
 
 
-def test_earlier_results_are_no_photos(album: Path, tmp_path: Path) -> None:
-    (album / "out" / "album").mkdir(parents=True)
-    (album / "out" / "album" / "b.png").write_bytes((album / "b.png").read_bytes())
-    assert {one.path.name for one in gather([str(album)], album / "out")} == {"b.png", "broken.jpg", "a.jpg"}
-
-
-def test_pictures_of_the_same_name_do_not_overwrite_each_other(tmp_path: Path) -> None:
-    given = [str(tmp_path / name) for name in ("x/me.jpg", "y/me.jpg", "y/ME.jpg", "me.webp")]
-    pictures = sorted(str(one.picture).lower() for one in gather(given, tmp_path / "out"))
-    assert pictures == ["me-2.jpg", "me-3.jpg", "me.jpg", "me.webp.jpg"]
-
-
-def test_a_folder_without_photos_says_so(tmp_path: Path) -> None:
-    with pytest.raises(BadFile, match="no photo is in this folder"):
-        gather([str(tmp_path)], tmp_path / "out")
-
-
-def test_crops_are_answered_as_they_are(detector: Detector, tmp_path: Path) -> None:
+def test_crops_are_predicted_without_detection(detector: Detector, tmp_path: Path) -> None:
     faces = draw_faces(3, seed=2)[0]
     for i, face in enumerate(faces):
         cv2.imwrite(str(tmp_path / f"{i}.png"), face)
-    tally, said = run(predict_crops, [tmp_path], tmp_path / "out", detector, names=True)
-    assert (tally.faces, said) == (3, [])
+    summary, errors = run([tmp_path], tmp_path / "out", detector, crops=True, names=True)
+    assert (summary.faces, errors) == (3, [])
     expected, _ = detector.points(faces)
     for entry, points in zip(json.loads((tmp_path / "out" / "points.json").read_text()), expected, strict=True):
         (face,) = entry["faces"]
@@ -112,12 +89,12 @@ def test_the_competitions_faces_are_crops(detector: Detector, tmp_path: Path, wh
     if what == "test.csv":
         with zipfile.ZipFile(tmp_path / "test.zip") as packed:
             packed.extractall(tmp_path)
-    tally, _ = run(predict_crops, [tmp_path / what], tmp_path / "out", detector)
+    summary, _ = run([tmp_path / what], tmp_path / "out", detector, crops=True)
     rows = list(csv.DictReader((tmp_path / "out" / "points.csv").read_text().splitlines()))
     assert [int(row["frame"]) for row in rows] == [1, 2, 3, 4, 5]
     expected, _ = detector.points(asked.faces)
     assert [float(row["nose_tip_x"]) for row in rows] == pytest.approx(expected[:, 10, 0].tolist(), abs=0.006)
-    assert tally.pictures == 1
+    assert len(list((tmp_path / "out").rglob("*.png"))) == summary.photos == 1
 
 
 def test_the_command_ends_with_1_where_a_file_failed(album: Path, tmp_path: Path) -> None:

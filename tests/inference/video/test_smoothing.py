@@ -1,4 +1,4 @@
-"""Smoothing: still points stay still, moving ones don't lag, and the expected error leads."""
+"""Smoothing: resting points do not jitter, moving points do not lag, and the expected error sets the scale."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def still(frames: int, noise: float, seed: int = 0) -> Path:
     return 100 + np.random.default_rng(seed).normal(0, noise, (frames, 15, 2))
 
 
-def nod(frames: int, fps: float = 30.0) -> Path:
-    """(frames,): y of one fast nod, two a second and 0.4 eye distances deep, between rests."""
+def fast_motion(frames: int, fps: float = 30.0) -> Path:
+    """(frames,): y of one fast up-and-down motion, two a second and 0.4 eye distances deep, between rests."""
     t = np.arange(frames) / fps
     return 0.4 * EYES * np.sin(4 * np.pi * t) * ((t > 1) & (t < 2))
 
@@ -46,13 +46,13 @@ def test_jitter_of_a_still_face_falls_to_a_third(fps: int) -> None:
 
 
 @pytest.mark.parametrize("fps", [24, 30, 60])
-def test_a_fast_nod_lags_by_less_than_a_frame(fps: int) -> None:
-    truth = nod(3 * fps, fps)
+def test_a_fast_motion_lags_by_less_than_a_frame(fps: int) -> None:
+    truth = fast_motion(3 * fps, fps)
     path = still(3 * fps, 0.01 * EYES) + truth[:, None, None] * [0, 1]
     assert 0 <= lag(smooth(path, fps=fps)[:, :, 1].mean(axis=1) - 100, truth) < 1
 
 
-def test_points_of_which_the_network_is_less_sure_are_smoothed_more() -> None:
+def test_points_with_a_larger_expected_error_are_smoothed_more() -> None:
     error = np.where(np.arange(15) < 7, 1.0, 5.0) * ERROR
     jitter = smooth(still(300, 0.02 * EYES), error)[30:].std(axis=0).mean(axis=1)
     assert jitter[:7].min() > jitter[7:].max()

@@ -1,4 +1,4 @@
-"""Who is who: with puppets whose places are known, in front of a detector that sees what is visible and no more."""
+"""Tracking of synthetic faces with known positions, with a detector that finds exactly the visible ones."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from facepoints.data.images import Photo
 from facepoints.data.synthetic.faces import draw_faces
 from facepoints.inference.faces import Face, Refined, TrackedFace
 from facepoints.inference.regions import Regions
-from facepoints.inference.video.tracking import LOOK_FOR_LOST, Tracker, steady
+from facepoints.inference.video.tracking import DETECTION_INTERVAL_LOST, Tracker, stabilize
 from facepoints.keypoints import FIFTEEN
 
 FPS = 30.0
 HEADS, POINTS = draw_faces(6, seed=2)
-TYPICAL = POINTS.mean(axis=0)
+MEAN_SHAPE = POINTS.mean(axis=0)
 Path = Callable[[float], tuple[float, float] | None]
 
 
 @dataclass
 class Puppet:
-    """A drawn head and where its middle is at each time; None: out of the picture."""
+    """A synthetic head and the position of its center at each time; None: out of the frame."""
 
     head: int
     path: Path
@@ -33,7 +33,7 @@ class Puppet:
 
 @dataclass
 class Stage:
-    """Draws puppets, the first farthest away, and is the detector that looks at them."""
+    """Draws puppets, the first farthest away, and acts as the face detector."""
 
     puppets: list[Puppet]
     time: float = 0.0
@@ -56,8 +56,8 @@ class Stage:
                 scene[there] = cv2.warpAffine(HEADS[puppet.head], shift, (480, 300))[there]
         return Photo(scene)
 
-    def seen(self) -> list[tuple[Puppet, NDArray[np.float64]]]:
-        """Puppets that are in the picture and behind nobody, and where."""
+    def visible(self) -> list[tuple[Puppet, NDArray[np.float64]]]:
+        """Puppets that are inside the frame and not occluded, with their positions."""
         places = [(p, np.array(at)) for p in self.puppets if (at := p.path(self.time)) is not None]
         places = [(p, at) for p, at in places if (at > 0).all() and (at < (480, 300)).all()]
         return [
@@ -67,22 +67,22 @@ class Stage:
         ]
 
     def regions_of(self, points: NDArray[np.float64]) -> Regions:
-        return Regions.of_points(points, TYPICAL)
+        return Regions.of_points(points, MEAN_SHAPE)
 
     def refine(self, gray: NDArray[np.uint8], regions: Regions, views: int) -> Refined:
         assert views >= 2
         self.calls.append(len(regions))
-        points = regions.on_photo(np.broadcast_to(TYPICAL, (len(regions), 15, 2)))
+        points = regions.on_photo(np.broadcast_to(MEAN_SHAPE, (len(regions), 15, 2)))
         score = np.full(len(regions), 0.05)
         for i in range(len(regions)):
-            for puppet, at in self.seen():
+            for puppet, at in self.visible():
                 if np.linalg.norm(regions.center[i] - at) < 0.35 * regions.side[i]:
                     points[i], score[i] = POINTS[puppet.head] - 47.5 + at, 0.9
         return Refined(regions, points, np.full(points.shape[:2], 1.5, np.float32), score)
 
     def faces(self, photo: Photo) -> tuple[Face, ...]:
         assert photo.gray.ndim == 2
-        found = [] if self.blind else [(POINTS[p.head] - 47.5 + at, at) for p, at in self.seen()]
+        found = [] if self.blind else [(POINTS[p.head] - 47.5 + at, at) for p, at in self.visible()]
         return tuple(
             Face((at[0] - 48, at[1] - 48, 96, 96), 0.9, np.float32(points), np.full(15, 1.5, np.float32), FIFTEEN)
             for points, at in found
@@ -96,7 +96,7 @@ def run(stage: Stage, seconds: float) -> list[tuple[TrackedFace, ...]]:
 
 
 def ids(faces: tuple[TrackedFace, ...]) -> dict[int, float]:
-    """Number -> x of the face's middle."""
+    """Track id -> x of the face's center."""
     return {face.id: float(face.points[:, 0].mean()) for face in faces}
 
 
@@ -104,7 +104,7 @@ def line(x: float, speed: float, y: float = 150.0) -> Path:
     return lambda t: (x + speed * t, y)
 
 
-def test_a_followed_face_keeps_its_number_and_costs_one_look_a_frame() -> None:
+def test_a_followed_face_keeps_its_number_and_costs_one_prediction_per_frame() -> None:
     stage = Stage([Puppet(0, line(80, 100))])
     frames = run(stage, 3)
     assert [list(ids(f)) for f in frames] == [[1]] * 90
@@ -113,15 +113,15 @@ def test_a_followed_face_keeps_its_number_and_costs_one_look_a_frame() -> None:
         np.testing.assert_allclose(frames[i][0].points, POINTS[0] - 47.5 + stage.puppets[0].path(i / FPS), atol=0.01)
 
 
-def test_the_finder_runs_seldom_while_all_is_well_and_often_while_somebody_is_missing() -> None:
+def test_the_detector_runs_rarely_while_all_tracks_are_live_and_often_while_one_is_lost() -> None:
     calm = Tracker(stage := Stage([Puppet(0, line(240, 0))]))  # type: ignore[arg-type]
     for i in range(150):
         calm.step(stage.photo(i / FPS), i / FPS)
-    assert calm.searches == 5
-    nobody = Tracker(stage := Stage([]))  # type: ignore[arg-type]
+    assert calm.detections == 5
+    empty = Tracker(stage := Stage([]))  # type: ignore[arg-type]
     for i in range(150):
-        assert nobody.step(stage.photo(i / FPS), i / FPS) == ()
-    assert nobody.searches == pytest.approx(5 / LOOK_FOR_LOST, abs=2)
+        assert empty.step(stage.photo(i / FPS), i / FPS) == ()
+    assert empty.detections == pytest.approx(5 / DETECTION_INTERVAL_LOST, abs=2)
 
 
 @pytest.mark.parametrize("y", [150.0, 165.0])
@@ -136,7 +136,7 @@ def test_numbers_stay_when_two_people_cross(heads: tuple[int, int], speed: float
     assert max(map(len, frames)) == 2
 
 
-def test_two_people_who_meet_and_turn_back_are_told_apart_by_their_looks() -> None:
+def test_two_people_who_meet_and_turn_back_are_distinguished_by_appearance() -> None:
     def there_and_back(x: float, sign: float) -> Path:
         return lambda t: (x + sign * 190 * (1 - abs(1 - t)), 150)
 
@@ -156,7 +156,7 @@ def test_a_lost_face_is_not_invented_and_comes_back_with_its_number_if_soon(gone
     assert list(ids(frames[-1])) == [number]
 
 
-def test_who_looks_alike_comes_back_anywhere_and_a_stranger_in_the_same_place_is_somebody_new() -> None:
+def test_a_similar_face_is_matched_anywhere_and_a_different_one_in_the_same_place_gets_a_new_number() -> None:
     elsewhere = run(Stage([Puppet(3, hidden(1, 1.5, line(100, 0), line(400, 0)))]), 2.5)
     assert list(ids(elsewhere[-1])) == [1]
     for head, scene in ((2, 9.0), (4, 1.0)):
@@ -165,7 +165,7 @@ def test_who_looks_alike_comes_back_anywhere_and_a_stranger_in_the_same_place_is
         assert [list(ids(cut[i])) for i in (29, 30, -1)] == [[1], [2], [2]]
 
 
-def test_a_newcomer_is_seen_within_a_second_and_gets_the_next_number() -> None:
+def test_a_new_face_is_detected_within_a_second_and_gets_the_next_number() -> None:
     stage = Stage([Puppet(0, line(100, 0)), Puppet(1, hidden(0, 1.2, line(0, 0), line(380, 0)))])
     frames = run(stage, 2.3)
     assert list(ids(frames[35])) == [1]
@@ -176,15 +176,15 @@ def test_a_face_that_leaves_the_picture_is_gone() -> None:
     assert ids(run(Stage([Puppet(0, line(400, 200))]), 1.5)[-1]) == {}
 
 
-def test_frames_far_apart_are_searched_anew() -> None:
+def test_frames_far_apart_are_detected_anew() -> None:
     stage = Stage([Puppet(0, line(100, 20))])
     tracker = Tracker(stage)  # type: ignore[arg-type]
     found = [ids(tracker.step(stage.photo(t), t)) for t in (0.0, 2.0, 4.0, 6.0)]
-    assert tracker.searches == 4
+    assert tracker.detections == 4
     assert [list(f) for f in found] == [[1]] * 4
 
 
-def test_without_the_finder_a_lost_face_stays_lost() -> None:
+def test_without_the_detector_a_lost_face_stays_lost() -> None:
     stage = Stage([Puppet(0, hidden(1, 1.3, line(200, 0), line(340, 0)))])
     tracker = Tracker(stage)  # type: ignore[arg-type]
     for i in range(60):
@@ -197,7 +197,7 @@ def test_a_still_face_keeps_its_crop_and_a_moving_one_does_not() -> None:
     old = Regions(np.array([[50.0, 50.0]] * 4), np.full(4, 100.0), np.zeros(4))
     moved = np.array([[50.5, 50.5], [58.0, 50.0], [50.0, 50.0], [50.0, 50.0]])
     new = Regions(moved, np.array([101.0, 100.0, 110.0, 100.0]), np.array([0.01, 0.0, 0.0, 0.2 + 2 * np.pi]))
-    kept = steady(old, new)
+    kept = stabilize(old, new)
     assert kept.side.tolist() == [100, 100, 110, 100]
     np.testing.assert_array_equal(kept.center, [[50, 50], [58, 50], [50, 50], [50, 50]])
     assert kept.roll[0] == 0

@@ -1,9 +1,9 @@
-"""Files in, files out: points.csv, points.json and annotated pictures of photos, or of crops that are faces already."""
+"""Predict keypoints in photos, face crops, videos and cameras; write points.csv, points.json and annotated copies."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -15,164 +15,146 @@ from facepoints.drawing import contact_sheet, write_png
 from facepoints.errors import BadFile, MissingExtra
 from facepoints.files import atomic_write
 from facepoints.inference.annotate import annotate
-from facepoints.inference.batch.inputs import Input, gather
+from facepoints.inference.batch.inputs import gather, sort_inputs
 from facepoints.inference.batch.result_files import ResultFiles
+from facepoints.inference.batch.videos import Progress, VideoSummary, copy_names, predict_video
 from facepoints.inference.detector import Detector
 from facepoints.inference.faces import Face
 from facepoints.inference.regions import Regions
+from facepoints.inference.video.tracking import Tracker
 from facepoints.keypoints import FACE_SIZE
 
-Say = Callable[[str], None]
-"""Is told, in one line, of each file that cannot be read."""
-
-Progress = Callable[[int, int], None]
-"""Called with (files done, files in all)."""
-
 SHEET_FACES = 48
-"""Faces of a competition's file on the picture of it."""
+"""Faces of a table of crops that are shown on its annotated picture."""
 
 _JPEG_QUALITY = 92
 
 
 @dataclass
-class Tally:
-    """What came of it."""
+class Summary:
+    """What was processed."""
 
     photos: int = 0
-    """files that were read"""
+    """photos and tables read"""
     faces: int = 0
-    empty: int = 0
-    """files without a face"""
+    """faces in them"""
+    without_faces: int = 0
+    """photos without a face"""
     failed: int = 0
-    """files that could not be read"""
-    pictures: int = 0
+    """files, of any kind, that could not be read"""
+    videos: list[VideoSummary] = field(default_factory=list)
 
-    def count(self, faces: int) -> None:
-        self.photos += 1
-        self.faces += faces
-        self.empty += not faces
+    @property
+    def stopped(self) -> bool:
+        """Whether a video file was interrupted. Interrupting is the normal way to end a camera."""
+        return any(video.stopped and not video.camera for video in self.videos)
+
+    @property
+    def found(self) -> bool:
+        """Whether any face was found."""
+        return bool(self.faces or any(video.faces for video in self.videos))
+
+    def lines(self) -> Iterator[str]:
+        """The summary for the user: one line on all photos, one on each video."""
+        if self.photos:
+            files = f"{self.photos:,} file{'s'[: self.photos != 1]}"
+            none = f", {self.without_faces:,} without a face" if self.without_faces else ""
+            yield f"{self.faces:,} face{'s'[: self.faces != 1]} in {files}{none}"
+        yield from map(str, self.videos)
 
 
-def predict_photos(
-    given: Sequence[str],
+def predict_files(
+    inputs: Sequence[str],
     out: Path,
     detector: Detector,
     *,
+    crops: bool = False,
     names: bool = False,
     measured: bool = False,
-    say: Say,
-    progress: Progress,
-) -> Tally:
-    """Find the faces in photos and folders and write what they are into `out`."""
+    smooth: float = 1.0,
+    on_error: Callable[[str], None],
+    on_note: Callable[[str], None] = lambda message: None,
+    progress: Progress = lambda name, done, total, unit: None,
+) -> Summary:
+    """Predict all inputs, photos first, and write the results into the folder `out`.
+
+    crops: every photo is a single face, and inputs may be tables of crops instead of videos. names: number the points
+    on the pictures. measured: add the columns of `facepoints.inference.measures`. smooth: strength of the temporal
+    smoothing in videos. on_error: called with one line for each unreadable file; on_note: with other messages.
+
+    Ctrl-C during a video ends it after the current frame and skips the remaining videos; completed results are kept.
+    """
+    photos, videos, tables = sort_inputs(inputs, crops)
+    files = gather(photos, out) if photos else []
+    legend = detector.keypoints if names else None
+    summary, total = Summary(), len(files) + len(tables)
     with ResultFiles(out, detector.keypoints, measured) as results:
-        return photos_into(results, given, out, detector, names=names, say=say, progress=progress)
+        for done, file in enumerate(files, start=1):
+            try:
+                photo = read_image(file.path)
+            except (BadFile, MissingExtra) as error:
+                summary.failed += 1
+                on_error(str(error))
+            else:
+                faces = (_whole_photo(photo, detector),) if crops else detector.faces(photo)
+                results.add(file.path.as_posix(), faces)
+                summary.photos += 1
+                summary.faces += len(faces)
+                summary.without_faces += not faces
+                if faces:
+                    _write_picture(out / file.picture, annotate(photo.bgr, faces, names=legend))
+            progress("photos", done, total, "photos")
+        for done, table in enumerate(tables, start=len(files) + 1):
+            summary.faces += _predict_table(table, out, detector, results)
+            summary.photos += 1
+            progress("photos", done, total, "photos")
+        for source, name in zip(videos, copy_names(videos, out), strict=True):
+            tracker = Tracker(detector, smooth)
+            try:
+                video = predict_video(results, source, out / name, tracker, legend, on_note, progress)
+            except BadFile as error:
+                summary.failed += 1
+                on_error(str(error))
+                continue
+            summary.videos.append(video)
+            if video.stopped and video.frames:
+                break
+    return summary
 
 
-def photos_into(
-    results: ResultFiles,
-    given: Sequence[str],
-    out: Path,
-    detector: Detector,
-    *,
-    names: bool = False,
-    say: Say,
-    progress: Progress,
-) -> Tally:
-    """The same into results that are open already."""
-    inputs, tally = gather(given, out), Tally()
-    for done, (each, photo) in enumerate(_opened(inputs, tally, say), start=1):
-        if photo is not None:
-            faces = detector.faces(photo)
-            results.add(each.path.as_posix(), faces)
-            tally.count(len(faces))
-            if faces:
-                _draw(out / each.picture, photo, faces, detector, names)
-                tally.pictures += 1
-        progress(done, len(inputs))
-    return tally
-
-
-def predict_crops(
-    given: Sequence[str],
-    out: Path,
-    detector: Detector,
-    *,
-    names: bool = False,
-    measured: bool = False,
-    say: Say,
-    progress: Progress,
-) -> Tally:
-    """The same for files that are a face each, and for a competition's test.csv or .zip, or the folder with it."""
-    tables = [Path(name) for name in given if _is_table(Path(name))]
-    photos = [name for name in given if not _is_table(Path(name))]
-    inputs, tally = gather(photos, out) if photos else [], Tally()
-    total = len(inputs) + len(tables)
-    with ResultFiles(out, detector.keypoints, measured) as results:
-        for done, (each, photo) in enumerate(_opened(inputs, tally, say), start=1):
-            if photo is not None:
-                face = _whole(photo, detector)
-                results.add(each.path.as_posix(), [face])
-                tally.count(1)
-                _draw(out / each.picture, photo, [face], detector, names)
-                tally.pictures += 1
-            progress(done, total)
-        for done, table in enumerate(tables, start=len(inputs) + 1):
-            _predict_table(table, out, detector, results, tally)
-            progress(done, total)
-    return tally
-
-
-def write_picture(path: Path, pixels: Pixels) -> None:
-    """Write a BGR picture as its ending says: PNG, or else JPEG."""
-    if path.suffix.lower() == ".png":
-        write_png(path, pixels)
-        return
-    encoded, content = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    if not encoded:
-        raise BadFile(f"{path}: JPEG holds no picture of {pixels.shape[1]:,} x {pixels.shape[0]:,} px. Make it smaller")
-    with atomic_write(path) as beside:
-        beside.write_bytes(content.tobytes())
-
-
-def _draw(path: Path, photo: Photo, faces: Sequence[Face], detector: Detector, names: bool) -> None:
-    write_picture(path, annotate(photo.bgr, faces, names=detector.keypoints if names else None))
-
-
-def _opened(inputs: Sequence[Input], tally: Tally, say: Say) -> Iterator[tuple[Input, Photo | None]]:
-    """Each input with its photo, one at a time in memory; None where it cannot be read, which is said and counted."""
-    for each in inputs:
-        try:
-            yield each, read_image(each.path)
-        except (BadFile, MissingExtra) as error:
-            tally.failed += 1
-            say(str(error))
-            yield each, None
-
-
-def _whole(photo: Photo, detector: Detector) -> Face:
-    """The face that a whole photo is: somebody said so, which leaves no doubt to the score."""
+def _whole_photo(photo: Photo, detector: Detector) -> Face:
+    """The face that fills the photo. Its score is 1: the user stated that it is a face."""
     height, width = photo.gray.shape
     found = detector.refine(photo.gray, Regions.of_boxes([[0, 0, width, height]]), views=1)
     box = (0.0, 0.0, float(width), float(height))
     return Face(box, 1.0, found.points[0], found.expected_error[0], detector.keypoints)
 
 
-def _is_table(path: Path) -> bool:
-    if path.is_dir():
-        return any((path / name).is_file() for name in ("test.csv", "test.zip"))
-    return path.suffix.lower() in (".csv", ".zip")
+def _predict_table(table: Path, out: Path, detector: Detector, results: ResultFiles) -> int:
+    """Predict a competition's test file and return its number of faces.
 
-
-def _predict_table(table: Path, out: Path, detector: Detector, results: ResultFiles, tally: Tally) -> None:
-    """A competition's faces: each a line, its ImageId in the column `frame`; the first ones as one picture."""
-    faces, image_id = read_test_faces(table)
+    Each face is a row with its ImageId in the column `frame`. Up to SHEET_FACES of them are drawn on one picture.
+    """
+    faces, image_ids = read_test_faces(table)
     points, error = detector.points(faces)
     box = (0.0, 0.0, float(FACE_SIZE), float(FACE_SIZE))
-    for i, number in enumerate(image_id.tolist()):
+    for i, image_id in enumerate(image_ids.tolist()):
         face = Face(box, 1.0, points[i], error[i], detector.keypoints)
-        results.add(table.as_posix(), [face], frame=number)
-    tally.photos, tally.faces = tally.photos + 1, tally.faces + len(faces)
-    some = np.linspace(0, len(faces) - 1, min(SHEET_FACES, len(faces))).round().astype(int)
-    captions = [f"image {number}" for number in image_id[some].tolist()]
-    write_png(out / f"{table.stem}.png", contact_sheet(faces[some], None, points[some], captions=captions))
-    tally.pictures += 1
+        results.add(table.as_posix(), [face], frame=image_id)
+    shown = np.linspace(0, len(faces) - 1, min(SHEET_FACES, len(faces))).round().astype(int)
+    captions = [f"image {image_id}" for image_id in image_ids[shown].tolist()]
+    write_png(out / f"{table.stem}.png", contact_sheet(faces[shown], None, points[shown], captions=captions))
+    return len(faces)
+
+
+def _write_picture(path: Path, pixels: Pixels) -> None:
+    """Write a BGR picture as PNG or JPEG, chosen by the suffix."""
+    if path.suffix.lower() == ".png":
+        write_png(path, pixels)
+        return
+    encoded, content = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    if not encoded:
+        size = f"{pixels.shape[1]:,} x {pixels.shape[0]:,} px"
+        raise BadFile(f"{path}: a picture of {size} is too large for JPEG. Reduce the photo's size")
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(content.tobytes())

@@ -1,4 +1,4 @@
-"""points.csv and points.json: what was found, written as it comes, in memory that does not grow."""
+"""points.csv and points.json, written face by face in constant memory."""
 
 from __future__ import annotations
 
@@ -17,37 +17,33 @@ from facepoints.inference.faces import Face
 from facepoints.inference.measures import COLUMNS, check_measurable, measure
 from facepoints.keypoints import KeypointSet
 
-TABLE, TREE = "points.csv", "points.json"
-
-PLACES = ("file", "frame", "time", "face", "box_x", "box_y", "box_w", "box_h", "score")
-"""The table's first columns. frame and time (seconds) are empty for photos; face counts from 0 in each photo, and stays
-with a person in a video. Then follow x, y and expected error of every point, px of the photo."""
+FACE_COLUMNS = ("file", "frame", "time", "face", "box_x", "box_y", "box_w", "box_h", "score")
+"""First columns of points.csv. frame and time (s) are empty for photos; face counts from 0 in each photo and is the
+track's id in a video. The x, y and expected error of every point follow, in px of the photo."""
 
 
 class ResultFiles:
-    """Both files of one folder; use it in a `with`, which puts them there when it ends well."""
+    """points.csv and points.json of one folder. A context manager: both files appear when its block succeeds."""
 
     def __init__(self, out: Path, keypoints: KeypointSet, measured: bool = False) -> None:
-        """measured: the table gets the columns of `facepoints.inference.measures`, too."""
+        """measured: add the columns of `facepoints.inference.measures` to points.csv."""
         self._files = ExitStack()
         self._out = out
         self._measured = measured
         if measured:
             check_measurable(keypoints)
-        self._header = [
-            *PLACES,
-            *(f"{name}_{part}" for name in keypoints.names for part in ("x", "y", "error")),
-            *(COLUMNS if measured else ()),
-        ]
-        self._entries = 0
+        points = (f"{name}_{part}" for name in keypoints.names for part in ("x", "y", "error"))
+        self._header = [*FACE_COLUMNS, *points, *(COLUMNS if measured else ())]
+        self._separator = ""
 
     def __enter__(self) -> ResultFiles:
         with ExitStack() as opened:
-            table, tree = (opened.enter_context(atomic_write(self._out / name)) for name in (TABLE, TREE))
-            self._tree = opened.enter_context(tree.open("w", encoding="utf-8"))
-            self._table = csv.writer(
-                opened.enter_context(table.open("w", encoding="utf-8", newline="")), lineterminator="\n"
+            table, tree = (
+                opened.enter_context(atomic_write(self._out / name)) for name in ("points.csv", "points.json")
             )
+            self._tree = opened.enter_context(tree.open("w", encoding="utf-8"))
+            rows = opened.enter_context(table.open("w", encoding="utf-8", newline=""))
+            self._table = csv.writer(rows, lineterminator="\n")
             self._table.writerow(self._header)
             self._tree.write("[")
             self._files = opened.pop_all()
@@ -64,30 +60,29 @@ class ResultFiles:
         file: str,
         faces: Sequence[Face],
         *,
-        numbers: Sequence[int] | None = None,
+        ids: Sequence[int] | None = None,
         frame: int | None = None,
         time: float | None = None,
     ) -> None:
-        """The faces of a photo or of one frame, and their numbers (0, 1, ... if not given)."""
-        known = range(len(faces)) if numbers is None else numbers
-        more = _measured(faces) if self._measured else [[]] * len(faces)
-        at = ["" if frame is None else frame, "" if time is None else f"{time:.4f}"]
-        for face, number, cells in zip(faces, known, more, strict=True):
-            numbers_of = [f"{v:.2f}" for x, y, e in _rows(face) for v in (x, y, e)]
-            box = [f"{v:.2f}" for v in face.box]
-            self._table.writerow([file, *at, number, *box, f"{face.score:.3f}", *numbers_of, *cells])
+        """Write the faces of one photo or video frame. ids: track ids; default: 0, 1, ... and no id in points.json."""
+        measures = _measures(faces) if self._measured else [[]] * len(faces)
+        place = ["" if frame is None else frame, "" if time is None else f"{time:.4f}"]
         entry: dict[str, Any] = {"file": file}
         if frame is not None:
             entry |= {"frame": frame} | ({} if time is None else {"time": round(time, 4)})
-        entry["faces"] = [
-            as_json(face) | ({} if numbers is None else {"face": n}) for face, n in zip(faces, known, strict=True)
-        ]
-        self._tree.write(("," if self._entries else "") + "\n" + json.dumps(entry))
-        self._entries += 1
+        entry["faces"] = []
+        for i, (face, cells) in enumerate(zip(faces, measures, strict=True)):
+            number = i if ids is None else ids[i]
+            box = [f"{v:.2f}" for v in face.box]
+            points = [f"{v:.2f}" for row in _rows(face) for v in row]
+            self._table.writerow([file, *place, number, *box, f"{face.score:.3f}", *points, *cells])
+            entry["faces"].append(as_json(face) | ({} if ids is None else {"face": number}))
+        self._tree.write(f"{self._separator}\n{json.dumps(entry)}")
+        self._separator = ","
 
 
 def as_json(face: Face) -> dict[str, Any]:
-    """A face as points.json and the server have it: box, score, points and expected errors by name; px, to 1/100."""
+    """A face as in points.json and in the server's responses: px of the photo, rounded to 0.01."""
     rows = dict(zip(face.keypoints.names, _rows(face), strict=True))
     return {
         "box": [round(v, 2) for v in face.box],
@@ -97,7 +92,7 @@ def as_json(face: Face) -> dict[str, Any]:
     }
 
 
-def _measured(faces: Sequence[Face]) -> list[list[str]]:
+def _measures(faces: Sequence[Face]) -> list[list[str]]:
     """The measures of each face, in the order of COLUMNS."""
     if not faces:
         return []

@@ -1,8 +1,8 @@
-"""Who is who from frame to frame: each face is followed by its own points, and looked for where that does not do.
+"""Face tracking: points of the previous frame give the crop of the next one; the face detector runs now and then.
 
-A followed face costs one call of the network: the points of the frame before, moved on at the speed they had, give
-the crop. The finder runs at the start, once in a while for newcomers, and at once when a face is lost. A face that
-no longer looks like itself is lost, never guessed; one that comes back nearby, or looks alike, gets its number again.
+Tracking a face takes one call of the keypoint network per frame: the crop comes from the previous points, moved with
+the track's velocity. The face detector runs at the start, periodically for new faces, and as soon as a track is lost.
+A face whose appearance changes abruptly is lost. A detected face that matches a lost track continues it.
 """
 
 from __future__ import annotations
@@ -14,152 +14,152 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.data.images import Photo
-from facepoints.inference.faces import Face, FaceSource, Refined, TrackedFace  # TrackedFace
+from facepoints.inference.faces import Face, FaceSource, TrackedFace
 from facepoints.inference.regions import Gray, Regions
-from facepoints.inference.video.reidentification import ELSE, LONGEST_STEP, Floats, Track, looks, recognize, unit
+from facepoints.inference.video.reidentification import (
+    KEEP_TRACK,
+    LONGEST_GAP,
+    Floats,
+    Track,
+    appearances,
+    match_lost,
+    unit,
+)
 from facepoints.inference.video.smoothing import Smoother
 
-LOOK_FOR_NEWCOMERS, LOOK_FOR_LOST = 1.0, 0.2
-"""Seconds of video between two runs of the finder: while all is well; while somebody is missing, or nobody is there."""
+DETECTION_INTERVAL, DETECTION_INTERVAL_LOST = 1.0, 0.2
+"""Seconds of video between two runs of the face detector: while all tracks are live; while any is lost or none exists."""
 
-REMEMBERED = 3.0
-"""Seconds after which a lost face is forgotten: who comes back later is somebody new."""
+TRACK_TIMEOUT = 3.0
+"""Seconds after which a lost track is removed."""
 
-HOLDS = 0.4
-"""The least score of a followed face. A found one needs more: who was a face a moment ago is likely one still."""
+MIN_SCORE = 0.4
+"""Minimum score of a tracked face. Detected faces need more: the previous frame is evidence that the face exists."""
 
-CUT = 0.5
-"""Correlation of two coarse frames under which another scene has begun, where places mean nothing."""
+CUT_CORRELATION = 0.5
+"""Correlation of consecutive frames, 32 x 24 px, below which the scene has changed and positions are meaningless."""
 
-SAME_PLACE = 0.2
-"""Mean distance of two faces' points, in sides of a crop, under which they are one face."""
+SAME_FACE_DISTANCE = 0.2
+"""Mean distance between the points of two detections, in sides of the crop, below which they are the same face."""
 
-_VIEWS = 2  # the fewest that can disagree: three, as for a photo, cost half as much again
-_SCENE = (32, 24)
-_FAR = 0.08  # sides: a crop this far from where its points want it is taken again
-_STILL = (0.02, 0.03, 0.035)  # sides, natural logarithm of the side, radians: smaller moves leave the crop where it is
+_VIEWS = 2  # the minimum for a disagreement; three, as for a photo, take 1.5 times as long
+_FRAME_SIZE = (32, 24)
+_LARGE_OFFSET = 0.08  # sides: a crop this far from the one its points define is predicted again
+_SMALL_CHANGE = (0.02, 0.03, 0.035)  # sides, logarithm of the side, radians: below all three the crop stays
 
 
 class Tracker:
-    """Follows all faces of one video. Frames go in in order, with their times."""
+    """Tracks all faces of one video. Frames must be passed in order."""
 
     def __init__(self, detector: FaceSource, smooth: float = 1.0) -> None:
-        """smooth: strength of the `Smoother` of each face; 0 leaves the points as the network gives them."""
-        Smoother(smooth)  # refuses what is no strength before the first face comes
+        """smooth: strength of each face's `Smoother`; 0 returns the predicted points unchanged."""
+        Smoother(smooth)  # reports an invalid strength before the first face appears
         self.detector = detector
         self.smooth = smooth
-        self.searches = 0
-        """how often the finder ran"""
+        self.detections = 0
+        """number of runs of the face detector"""
         self._tracks: list[Track] = []
         self._faces: dict[int, TrackedFace] = {}
-        self._ids = 0
+        self._last_id = 0
         self._time: float | None = None
-        self._searched = -np.inf
-        self._scene: NDArray[np.float32] | None = None
+        self._detected = -np.inf
+        self._frame: NDArray[np.float32] | None = None
 
     def step(self, frame: Photo, time: float) -> tuple[TrackedFace, ...]:
-        """The faces of the next frame, in order of their numbers; time in seconds."""
+        """The faces of the next frame, sorted by id; time in seconds."""
         gap = time - self._time if self._time is not None else np.inf
         self._time = time
         self._faces = {}
-        self._tracks = [track for track in self._tracks if time - track.seen <= REMEMBERED]
+        self._tracks = [track for track in self._tracks if time - track.time <= TRACK_TIMEOUT]
         live = [track for track in self._tracks if not track.lost]
-        cut = self._new_scene(frame.gray)
-        if live and gap <= LONGEST_STEP and not cut:
+        cut = self._is_cut(frame.gray)
+        if live and gap <= LONGEST_GAP and not cut:
             self._follow(live, frame.gray, time)
         else:
             for track in live:
-                track.lost, track.cut = True, cut
-        if cut or self._due(time, any(track.lost for track in live)):
-            self._search(frame, time)
+                track.lost, track.lost_at_cut = True, cut
+        stable = bool(self._tracks) and not any(track.lost for track in self._tracks)
+        interval = DETECTION_INTERVAL if stable else DETECTION_INTERVAL_LOST
+        if cut or any(track.lost for track in live) or time - self._detected >= interval - 1e-6:
+            self._detect(frame, time)
         return tuple(self._faces[i] for i in sorted(self._faces))
 
-    def _new_scene(self, gray: Gray) -> bool:
-        """Whether this frame is of another scene than the one before."""
-        step = max(1, min(gray.shape) // 240)  # of a large frame every few pixels do
-        coarse = cv2.resize(gray[::step, ::step], _SCENE, interpolation=cv2.INTER_AREA).astype(np.float32)
-        before, self._scene = self._scene, unit((coarse - coarse.mean()).ravel())
-        return before is not None and float(before @ self._scene) < CUT
+    def _is_cut(self, gray: Gray) -> bool:
+        """Whether the scene changed since the previous frame."""
+        step = max(1, min(gray.shape) // 240)  # subsampling saves time on large frames
+        coarse = cv2.resize(gray[::step, ::step], _FRAME_SIZE, interpolation=cv2.INTER_AREA).astype(np.float32)
+        previous, self._frame = self._frame, unit((coarse - coarse.mean()).ravel())
+        return previous is not None and float(previous @ self._frame) < CUT_CORRELATION
 
     def _follow(self, live: list[Track], gray: Gray, time: float) -> None:
-        """Look where each face should be now; what is not there or not itself is lost."""
-        wanted = self.detector.regions_of(np.stack([track.at(time) for track in live]))
-        seen = self._look(gray, steady(Regions.joined([track.region for track in live]), wanted))
-        if (_away(seen.regions, self.detector.regions_of(seen.points)) > _FAR).any():
-            seen = self._look(gray, self.detector.regions_of(seen.points))
-        new = looks(gray, self.detector.regions_of(seen.points))
-        alike = (new * np.stack([track.look for track in live])).sum(axis=1)
-        middle = seen.points.mean(axis=1)
-        inside = ((middle > 0) & (middle < gray.shape[::-1])).all(axis=1)
-        holds = (seen.score >= HOLDS) & (alike >= ELSE) & inside
-        for i, j in combinations(np.flatnonzero(holds).tolist(), 2):
-            if _coincide(seen.points[i], seen.points[j], float(seen.regions.side[i])):
-                holds[i if alike[i] < alike[j] else j] = False  # one hides the other
+        """Predict each face at its extrapolated position; mark tracks that are not confirmed as lost."""
+        detector = self.detector
+        predicted = detector.regions_of(np.stack([track.predicted(time) for track in live]))
+        crops = stabilize(Regions.joined([track.region for track in live]), predicted)
+        found = detector.refine(gray, crops, views=_VIEWS)
+        if (_offset(found.regions, detector.regions_of(found.points)) > _LARGE_OFFSET).any():
+            found = detector.refine(gray, detector.regions_of(found.points), views=_VIEWS)
+        new = appearances(gray, detector.regions_of(found.points))
+        similarity = (new * np.stack([track.appearance for track in live])).sum(axis=1)
+        center = found.points.mean(axis=1)
+        inside = ((center > 0) & (center < gray.shape[::-1])).all(axis=1)
+        confirmed = (found.score >= MIN_SCORE) & (similarity >= KEEP_TRACK) & inside
+        for i, j in combinations(np.flatnonzero(confirmed).tolist(), 2):
+            if _coincide(found.points[i], found.points[j], float(found.regions.side[i])):
+                confirmed[i if similarity[i] < similarity[j] else j] = False  # one occludes the other
         for i, track in enumerate(live):
-            track.lost = not holds[i]
-            if holds[i]:
-                track.moved(seen.points[i].astype(np.float64), seen.regions.take(slice(i, i + 1)), new[i], time)
-                box = tuple(seen.regions.boxes[i].tolist())
-                self._show(track, box, float(seen.score[i]), seen.points[i], seen.expected_error[i])
+            track.lost = not confirmed[i]
+            if confirmed[i]:
+                x, y, w, h = found.regions.boxes[i].tolist()
+                face = Face(
+                    (x, y, w, h), float(found.score[i]), found.points[i], found.expected_error[i], detector.keypoints
+                )
+                track.update(face.points.astype(np.float64), found.regions.take(slice(i, i + 1)), new[i], time)
+                self._output(track, face)
 
-    def _look(self, gray: Gray, regions: Regions) -> Refined:
-        return self.detector.refine(gray, regions, views=_VIEWS)
-
-    def _due(self, time: float, just_lost: bool) -> bool:
-        calm = bool(self._tracks) and not any(track.lost for track in self._tracks)
-        return just_lost or time - self._searched >= (LOOK_FOR_NEWCOMERS if calm else LOOK_FOR_LOST) - 1e-6
-
-    def _search(self, frame: Photo, time: float) -> None:
-        """Run the finder: lost faces are recognized, all others are newcomers."""
-        self._searched = time
-        self.searches += 1
-        here = list(self._faces.values())
-        found = [face for face in self.detector.faces(frame) if not any(_one(face, other) for other in here)]
+    def _detect(self, frame: Photo, time: float) -> None:
+        """Run the face detector; each new face continues a lost track or starts one."""
+        self._detected = time
+        self.detections += 1
+        current = list(self._faces.values())
+        found = [face for face in self.detector.faces(frame) if not any(_same_face(face, other) for other in current)]
         if not found:
             return
         points = np.stack([face.points for face in found]).astype(np.float64)
         regions = self.detector.regions_of(points)
-        new = looks(frame.gray, regions)
+        new = appearances(frame.gray, regions)
         lost = [track for track in self._tracks if track.lost]
-        recognized: dict[int, Track] = {}
+        matched: dict[int, Track] = {}
         if lost:
-            expected = self.detector.regions_of(np.stack([track.at(time) for track in lost]))
-            recognized = recognize(lost, regions, new, expected, time)
+            predicted = self.detector.regions_of(np.stack([track.predicted(time) for track in lost]))
+            matched = match_lost(lost, regions, new, predicted, time)
         for i, face in enumerate(found):
-            track, region = recognized.get(i), regions.take(slice(i, i + 1))
-            if track is None:
-                if any(not t.cut for t in lost) and any(_beside(face, other) for other in here):
-                    continue  # perhaps a lost one, still half hidden: named when it comes clear
-                self._ids += 1
-                track = Track(self._ids, points[i], region, new[i], time, Smoother(self.smooth), np.zeros(2))
-                self._tracks.append(track)
+            track, region = matched.get(i), regions.take(slice(i, i + 1))
+            if track is not None:
+                track.update(points[i], region, new[i], time)
+            elif any(not t.lost_at_cut for t in lost) and any(_may_occlude(face, other) for other in current):
+                continue  # possibly a lost face that is still partly occluded: decided once it is visible
             else:
-                track.moved(points[i], region, new[i], time)
-            self._show(track, face.box, face.score, face.points, face.expected_error)
+                self._last_id += 1
+                track = Track(self._last_id, points[i], region, new[i], time, Smoother(self.smooth), np.zeros(2))
+                self._tracks.append(track)
+            self._output(track, face)
 
-    def _show(
-        self,
-        track: Track,
-        box: tuple[float, ...],
-        score: float,
-        points: NDArray[np.float32],
-        error: NDArray[np.float32],
-    ) -> None:
-        x, y, w, h = box
-        smooth = track.smoother(points, error, track.seen)
-        self._faces[track.id] = TrackedFace(
-            track.id, (x, y, w, h), score, smooth, error.astype(np.float32), self.detector.keypoints
-        )
+    def _output(self, track: Track, face: Face) -> None:
+        points = track.smoother(face.points, face.expected_error, track.time)
+        error = face.expected_error.astype(np.float32)
+        self._faces[track.id] = TrackedFace(track.id, face.box, face.score, points, error, self.detector.keypoints)
 
 
-def steady(old: Regions, new: Regions) -> Regions:
-    """For each face the new region, or the old one where it would do: a still face keeps its crop, pixel for pixel.
+def stabilize(old: Regions, new: Regions) -> Regions:
+    """The new regions, but the old one where the change is small.
 
-    Otherwise the network's jitter would move the crop, and the moved crop the network's answer.
+    A resting face thus keeps its crop. Otherwise jitter of the predicted points would move the crop, and the moved
+    crop would change the prediction again.
     """
-    turned = np.abs((new.roll - old.roll + np.pi) % (2 * np.pi) - np.pi)
-    sized = np.abs(np.log(np.maximum(new.side, 1e-6) / np.maximum(old.side, 1e-6)))
-    keep = (_away(old, new) < _STILL[0]) & (sized < _STILL[1]) & (turned < _STILL[2])
+    roll = np.abs((new.roll - old.roll + np.pi) % (2 * np.pi) - np.pi)
+    scale = np.abs(np.log(np.maximum(new.side, 1e-6) / np.maximum(old.side, 1e-6)))
+    keep = (_offset(old, new) < _SMALL_CHANGE[0]) & (scale < _SMALL_CHANGE[1]) & (roll < _SMALL_CHANGE[2])
     return Regions(
         np.where(keep[:, None], old.center, new.center),
         np.where(keep, old.side, new.side),
@@ -167,20 +167,20 @@ def steady(old: Regions, new: Regions) -> Regions:
     )
 
 
-def _away(old: Regions, new: Regions) -> Floats:
-    """(n,): distance of the middles, in sides of the new."""
+def _offset(old: Regions, new: Regions) -> Floats:
+    """(n,): distance between the centers, in sides of the new regions."""
     return np.asarray(np.linalg.norm(new.center - old.center, axis=1) / np.maximum(new.side, 1e-6))
 
 
 def _coincide(a: NDArray[np.float32], b: NDArray[np.float32], side: float) -> bool:
-    return bool(np.linalg.norm(a - b, axis=1).mean() < SAME_PLACE * side)
+    return bool(np.linalg.norm(a - b, axis=1).mean() < SAME_FACE_DISTANCE * side)
 
 
-def _one(face: Face, other: TrackedFace) -> bool:
+def _same_face(face: Face, other: TrackedFace) -> bool:
     return _coincide(face.points, other.points, max(face.box[2], other.box[2]))
 
 
-def _beside(face: Face, other: TrackedFace) -> bool:
-    """Whether one of the two can hide a part of the other."""
-    away = np.linalg.norm(face.points.mean(axis=0) - other.points.mean(axis=0))
-    return bool(away < (face.box[2] + other.box[2]) / 2)
+def _may_occlude(face: Face, other: TrackedFace) -> bool:
+    """Whether the two faces are close enough for one to occlude a part of the other."""
+    distance = np.linalg.norm(face.points.mean(axis=0) - other.points.mean(axis=0))
+    return bool(distance < (face.box[2] + other.box[2]) / 2)

@@ -1,4 +1,4 @@
-"""Whatever was given, into one pair of tables: photos, videos and what cannot be read; Ctrl-C keeps what is done."""
+"""predict with videos and cameras: one pair of tables for all inputs; Ctrl-C keeps the completed frames."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ import facepoints
 from facepoints.cli import main as cli
 from facepoints.cli.media_progress import MediaProgress
 from facepoints.data.synthetic.faces import draw_faces
-from facepoints.inference.batch.media import Media, predict_media, sort_out
+from facepoints.inference.batch.predict import Summary, predict_files
 from facepoints.inference.detector import Detector
 from facepoints.inference.measures import COLUMNS
-from facepoints.inference.video.writer import VideoWriter
+from facepoints.inference.video.writing import VideoWriter
 from moving_photo import moving_photo
 
 HEADS, POINTS = draw_faces(1, seed=2)
@@ -37,7 +37,7 @@ def detector() -> Detector:
 
 @pytest.fixture
 def talk(tmp_path: Path) -> Path:
-    """A short video of a drawn face that moves and tilts."""
+    """A short video of a synthetic face that moves and tilts."""
     path = np.stack([np.linspace(-30, 30, FRAMES), *np.zeros((1, FRAMES)), np.ones(FRAMES), np.zeros(FRAMES)], axis=1)
     writer = VideoWriter(tmp_path / "in" / "talk.mp4", 30)
     (tmp_path / "in").mkdir()
@@ -47,12 +47,11 @@ def talk(tmp_path: Path) -> Path:
     return tmp_path / "in" / "talk.mp4"
 
 
-def run(given: list[Any], out: Path, detector: Detector, **options: Any) -> tuple[Media, list[str]]:
-    """What came of it, and every line that was said."""
+def run(given: list[Any], out: Path, detector: Detector, **options: Any) -> tuple[Summary, list[str]]:
+    """The summary, and all errors and notes."""
     lines: list[str] = []
-    quiet: dict[str, Callable[..., None]] = {"progress": lambda *done: None, "film_progress": lambda *done: None}
-    media = predict_media(list(map(str, given)), out, detector, say=lines.append, note=lines.append, **quiet | options)
-    return media, lines
+    names = list(map(str, given))
+    return predict_files(names, out, detector, on_error=lines.append, on_note=lines.append, **options), lines
 
 
 def table(out: Path) -> list[dict[str, str]]:
@@ -67,7 +66,7 @@ def frames_of(path: Path) -> int:
 def test_a_video_becomes_rows_with_frame_time_and_number_and_an_annotated_copy(
     talk: Path, tmp_path: Path, detector: Detector
 ) -> None:
-    media, lines = run([talk], tmp_path / "out", detector)
+    summary, lines = run([talk], tmp_path / "out", detector)
     assert lines == []
     rows = table(tmp_path / "out")
     assert [(row["file"], int(row["frame"]), row["face"]) for row in rows] == [
@@ -81,8 +80,8 @@ def test_a_video_becomes_rows_with_frame_time_and_number_and_an_annotated_copy(
     assert float(rows[3]["nose_tip_x"]) == tree[3]["faces"][0]["points"]["nose_tip"][0]
     assert frames_of(tmp_path / "out" / "talk.mp4") == FRAMES
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["points.csv", "points.json", "talk.mp4"]
-    (line,) = media.lines()
-    assert line.startswith(f"{talk}: 1 face in {FRAMES} frames, {tmp_path / 'out' / 'talk.mp4'} (")
+    (line,) = summary.lines()
+    assert line.startswith(f"{talk}: 1 face in {FRAMES} frames, annotated copy {tmp_path / 'out' / 'talk.mp4'} (")
 
 
 def test_photos_videos_and_what_is_broken_go_into_one_table(talk: Path, tmp_path: Path, detector: Detector) -> None:
@@ -90,9 +89,9 @@ def test_photos_videos_and_what_is_broken_go_into_one_table(talk: Path, tmp_path
     cv2.imwrite(str(tmp_path / "me.png"), photo)
     (tmp_path / "cut.mov").write_bytes(talk.read_bytes()[:500])
     given = [talk, tmp_path / "cut.mov", tmp_path / "me.png", tmp_path / "absent.mkv"]
-    media, lines = run(given, tmp_path / "out", detector, measured=True)
+    summary, lines = run(given, tmp_path / "out", detector, measured=True)
     assert [line.split(":")[0] for line in lines] == [str(tmp_path / "cut.mov"), str(tmp_path / "absent.mkv")]
-    assert (media.tally.failed, media.tally.photos, len(media.films)) == (2, 1, 1)
+    assert (summary.failed, summary.photos, len(summary.videos)) == (2, 1, 1)
     rows = table(tmp_path / "out")
     assert [row["frame"] for row in rows] == ["", *map(str, range(FRAMES))]
     for row in rows:
@@ -104,12 +103,12 @@ def test_no_result_overwrites_another_or_the_video_itself(talk: Path, tmp_path: 
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "talk.mp4").write_bytes(talk.read_bytes())
     before = talk.read_bytes()
-    media, _ = run([talk, tmp_path / "more" / "talk.mp4"], talk.parent, detector)
+    summary, _ = run([talk, tmp_path / "more" / "talk.mp4"], talk.parent, detector)
     assert talk.read_bytes() == before
-    assert [film.picture.name for film in media.films] == ["talk-2.mp4", "talk-3.mp4"]
+    assert [video.copy.name for video in summary.videos] == ["talk-2.mp4", "talk-3.mp4"]
 
 
-def test_unsmoothed_points_are_another_story(talk: Path, tmp_path: Path, detector: Detector) -> None:
+def test_smooth_0_leaves_the_points_unsmoothed(talk: Path, tmp_path: Path, detector: Detector) -> None:
     run([talk], tmp_path / "raw", detector, smooth=0.0)
     run([talk], tmp_path / "smooth", detector)
     raw, smooth = (np.array([float(r["nose_tip_x"]) for r in table(tmp_path / name)]) for name in ("raw", "smooth"))
@@ -117,8 +116,8 @@ def test_unsmoothed_points_are_another_story(talk: Path, tmp_path: Path, detecto
     assert 0.1 < np.abs(raw - smooth).max() < 6
 
 
-def interrupt_after(frames: int) -> Callable[[str, int, int | None], None]:
-    def progress(name: str, done: int, total: int | None) -> None:
+def interrupt_after(frames: int) -> Callable[[str, int, int | None, str], None]:
+    def progress(name: str, done: int, total: int | None, unit: str) -> None:
         if done >= frames:
             signal.raise_signal(signal.SIGINT)
 
@@ -127,18 +126,18 @@ def interrupt_after(frames: int) -> Callable[[str, int, int | None], None]:
 
 def test_ctrl_c_keeps_what_is_done(talk: Path, tmp_path: Path, detector: Detector) -> None:
     before = signal.getsignal(signal.SIGINT)
-    media, _ = run([talk, talk], tmp_path / "out", detector, film_progress=interrupt_after(5))
+    summary, _ = run([talk, talk], tmp_path / "out", detector, progress=interrupt_after(5))
     assert signal.getsignal(signal.SIGINT) is before
-    assert media.stopped
+    assert summary.stopped
     assert len(table(tmp_path / "out")) == 5
     assert len(json.loads((tmp_path / "out" / "points.json").read_text("utf-8"))) == 5
     assert frames_of(tmp_path / "out" / "talk.mp4") == 5
-    (line,) = media.lines()
-    assert f"stopped after frame 5 of {FRAMES}; 1 face until then" in line
+    (line,) = summary.lines()
+    assert f"stopped after frame 5 of {FRAMES}; kept: 1 face, annotated copy" in line
 
 
 def test_a_second_ctrl_c_leaves_nothing_half_done(talk: Path, tmp_path: Path, detector: Detector) -> None:
-    def twice(name: str, done: int, total: int | None) -> None:
+    def twice(name: str, done: int, total: int | None, unit: str) -> None:
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
 
@@ -146,22 +145,14 @@ def test_a_second_ctrl_c_leaves_nothing_half_done(talk: Path, tmp_path: Path, de
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
-            run([talk], tmp_path / "out", detector, film_progress=twice)
+            run([talk], tmp_path / "out", detector, progress=twice)
     finally:
         signal.signal(signal.SIGINT, before)
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_numbers_are_cameras_unless_there_is_such_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("1").write_text("a file")
-    Path("clips.mp4").mkdir()
-    given = ["0", "1", "me.jpg", "TALK.MP4", "holiday", "clips.mp4"]
-    assert sort_out(given) == (["1", "me.jpg", "holiday", "clips.mp4"], [0, "TALK.MP4"])
-
-
 class Camera:
-    """Stands in for OpenCV's: gives frames until nobody asks."""
+    """Replaces cv2.VideoCapture: an endless camera."""
 
     def __init__(self, *source: Any) -> None:
         self.frame = next(moving_photo(HEADS[0], POINTS[0], np.array([[0, 0, 1, 0]]), size=(320, 240)))[0]
@@ -188,15 +179,15 @@ def test_a_camera_runs_until_ctrl_c_and_says_that_there_is_no_window(
 ) -> None:
     monkeypatch.setattr(cv2, "VideoCapture", Camera)
     monkeypatch.setattr(cv2, "getBuildInformation", lambda: "  GUI:                           NONE\n")
-    media, lines = run([0], tmp_path / "out", detector, film_progress=interrupt_after(6))
+    summary, lines = run([0], tmp_path / "out", detector, progress=interrupt_after(6))
     assert lines == [
         "no live window: opencv-python-headless, which facepoints installs, has no windows. "
         "The annotated video and the points are written; Ctrl-C stops"
     ]
-    assert not media.stopped  # that is how a camera ends
+    assert not summary.stopped  # the normal way to end a camera
     assert [row["file"] for row in table(tmp_path / "out")] == ["camera 0"] * 6
     monkeypatch.undo()
-    assert frames_of(tmp_path / "out" / "camera-0.mp4") >= 2  # at an even pace, whenever the six came
+    assert frames_of(tmp_path / "out" / "camera-0.mp4") >= 2  # constant frame rate, whatever the times of the six
 
 
 def test_a_camera_shows_what_it_sees_where_there_is_a_screen(
@@ -210,9 +201,9 @@ def test_a_camera_shows_what_it_sees_where_there_is_a_screen(
     monkeypatch.setattr(cv2, "waitKey", lambda wait: ord("q") if len(shown) == 3 else -1)
     monkeypatch.setattr(cv2, "getWindowProperty", lambda title, what: 1.0)
     monkeypatch.setattr(cv2, "destroyWindow", lambda title: shown.append("closed"))
-    media, lines = run([0], tmp_path / "out", detector)
+    summary, lines = run([0], tmp_path / "out", detector)
     assert lines == []
-    assert (media.films[0].frames, len(shown), shown[-1]) == (3, 4, "closed")
+    assert (summary.videos[0].frames, len(shown), shown[-1]) == (3, 4, "closed")
 
 
 @pytest.fixture
@@ -224,7 +215,7 @@ def test_progress_shows_frames_pace_and_what_is_left(terminal: Console, monkeypa
     with MediaProgress(terminal) as progress:
         for done in range(1, 6):
             time.sleep(0.02)
-            progress("talk[1].mp4", done, 10)
+            progress("talk[1].mp4", done, 10, "frames")
     said = terminal.file.getvalue()  # type: ignore[attr-defined]
     assert "talk[1].mp4" in said
     assert "5 of 10 frames" in said
@@ -232,13 +223,13 @@ def test_progress_shows_frames_pace_and_what_is_left(terminal: Console, monkeypa
     plain = Console(file=io.StringIO(), width=100)
     monkeypatch.setattr("facepoints.cli.media_progress.EVERY", 0.0)
     with MediaProgress(plain) as progress:
-        progress("talk.mp4", 1, 10)
-        progress("camera 0", 1, None)
+        progress("talk.mp4", 1, 10, "frames")
+        progress("camera 0", 1, None, "frames")
     lines = plain.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert [line.split(" frames,")[0] for line in lines] == ["talk.mp4: 1 of 10", "camera 0: 1"]
 
 
-def test_the_command_says_what_came_of_it(
+def test_the_command_reports_videos_and_failures(
     talk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = ["predict", str(talk), str(tmp_path / "gone.mp4"), "--out", str(tmp_path / "out"), "--measures"]

@@ -1,4 +1,4 @@
-"""Videos: read as they are, in constant memory, with one line for what is broken; steady points on a moving face."""
+"""Videos: frames, times and errors of files and cameras; constant memory; smooth points on a moving face."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from facepoints.data.images import Photo
 from facepoints.data.synthetic.faces import draw_faces
 from facepoints.errors import BadFile
 from facepoints.inference.detector import Detector
+from facepoints.inference.video.reading import Video, quiet, stream
 from facepoints.inference.video.smoothing import Smoother
 from facepoints.inference.video.tracking import Tracker
-from facepoints.inference.video.video import Video, quiet, stream
-from facepoints.inference.video.writer import VideoWriter, Window
+from facepoints.inference.video.writing import VideoWriter, Window
 from moving_photo import EYES, moving_photo
 
 FPS = 30
@@ -112,17 +112,19 @@ def cut_off(path: Path) -> None:
 
 BROKEN: dict[str, tuple[Callable[[Path], Any], str]] = {
     "absent": (lambda path: None, "cannot be read (No such file or directory)"),
-    "a folder": (Path.mkdir, "no video that can be read"),
+    "a folder": (Path.mkdir, "not a readable video"),
     "empty": (lambda path: path.write_bytes(b""), "an empty file, expected a video"),
-    "text": (lambda path: path.write_text("hello " * 99), "no video that can be read"),
-    "cut off before its index": (cut_off, "no video that can be read"),
-    "without frames": (of_no_frames, "no video that can be read"),
-    "unknown codec": (unknown_codec, "or of an unknown kind or codec"),
+    "text": (lambda path: path.write_text("hello " * 99), "not a readable video"),
+    "cut off before its index": (cut_off, "not a readable video"),
+    "without frames": (of_no_frames, "not a readable video"),
+    "unknown codec": (unknown_codec, "or an unsupported format or codec"),
 }
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-def test_what_is_no_video_is_said_in_one_line(kind: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_unreadable_video_is_reported_in_one_line(
+    kind: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     make, expected = BROKEN[kind]
     path = tmp_path / "talk.mp4"
     make(path)
@@ -131,7 +133,7 @@ def test_what_is_no_video_is_said_in_one_line(kind: str, tmp_path: Path, capfd: 
     assert str(caught.value).startswith(str(path))
     assert expected in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert capfd.readouterr() == ("", "")  # OpenCV and FFmpeg hold their tongue
+    assert capfd.readouterr() == ("", "")  # no output of OpenCV and FFmpeg
 
 
 def test_a_truncated_video_gives_what_it_has_and_says_so(tmp_path: Path) -> None:
@@ -141,33 +143,33 @@ def test_a_truncated_video_gives_what_it_has_and_says_so(tmp_path: Path) -> None
     with Video(path) as video:
         came = sum(1 for _ in video)
     assert 0 < came < 29
-    assert video.complaint == (f"{path}: only {came} of 30 frames can be read; the file is cut off or damaged there")
+    assert video.problem == (f"{path}: only {came} of 30 frames can be read; the file is truncated or damaged")
     with Video(write(tmp_path / "b.avi")) as video:
         assert sum(1 for _ in video) == 30
-    assert video.complaint is None
+    assert video.problem is None
 
 
-def test_a_camera_that_is_not_there_is_said_in_one_line(capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(BadFile, match=r"^camera 97: there is none"):
+def test_an_absent_camera_is_reported_in_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(BadFile, match=r"^camera 97: cannot be opened"):
         Video(97)
     assert capfd.readouterr() == ("", "")
 
 
-def test_nothing_is_fetched() -> None:
-    with pytest.raises(BadFile, match="nothing is fetched from the net"):
+def test_urls_are_refused() -> None:
+    with pytest.raises(BadFile, match="URLs are not supported"):
         Video("https://example.org/talk.mp4")
 
 
 def test_where_there_can_be_no_window_a_reason_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cv2, "getBuildInformation", lambda: "  GUI:                           NONE\n")
-    assert "no windows" in str(Window.reason_against())
+    assert "no windows" in str(Window.unavailable())
     monkeypatch.setattr(cv2, "getBuildInformation", lambda: "  GUI:                           GTK3\n")
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     if os.name == "posix":
-        assert Window.reason_against() == "there is no screen"
+        assert Window.unavailable() == "no display"
     monkeypatch.setenv("DISPLAY", ":0")
-    assert Window.reason_against() is None
+    assert Window.unavailable() is None
 
 
 @pytest.mark.parametrize(("size", "kept"), [((160, 120), (120, 160)), ((161, 121), (120, 160))])
@@ -184,7 +186,7 @@ def test_written_frames_keep_time_and_size(size: tuple[int, int], kept: tuple[in
     assert tones == [0, 10, 40, 40, 40, 50, 100, 0]
 
 
-class Nobody:
+class NoFaces:
     """A detector for videos without faces."""
 
     def faces(self, photo: Photo) -> tuple[()]:
@@ -195,7 +197,7 @@ class Nobody:
 def test_memory_does_not_grow_with_a_videos_length(tmp_path: Path) -> None:
     path = write(tmp_path / "long.mp4", 1500, size=(320, 240))
     held = []
-    for frame in stream(Nobody(), path):  # type: ignore[arg-type]
+    for frame in stream(NoFaces(), path):  # type: ignore[arg-type]
         if frame.index in (300, 1499):
             held.append(int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE"))
     assert held[1] - held[0] < 4e6  # 1,200 frames of 230 kB
@@ -236,7 +238,7 @@ def followed(
 
 
 def pictures() -> Iterator[tuple[str, NDArray[np.uint8], NDArray[np.floating[Any]]]]:
-    """A drawn face, and some photos where there are any."""
+    """A synthetic face, and some photos if available."""
     heads, points = draw_faces(1, seed=2)
     yield "synthetic", heads[0], points[0]
     data = Path(os.environ.get("FACEPOINTS_DATA", Path(__file__).parents[3] / "shared" / "data")) / "photos"
@@ -254,7 +256,7 @@ def detector() -> Detector:
 
 
 @pytest.mark.parametrize("which", range(3))
-def test_jitter_falls_to_a_third_and_a_fast_nod_lags_by_less_than_a_frame(detector: Detector, which: int) -> None:
+def test_jitter_falls_to_a_third_and_a_fast_motion_lags_by_less_than_a_frame(detector: Detector, which: int) -> None:
     made = list(pictures())
     if which >= len(made):
         pytest.skip("real photos absent: set FACEPOINTS_DATA")
