@@ -26,8 +26,8 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from facepoints.auditing.cross_validation import Expected, expect_points
-from facepoints.auditing.posterior import judge_rows
+from facepoints.auditing.cross_validation import OutOfFoldPoints, predict_out_of_fold
+from facepoints.auditing.posterior import estimate_posterior
 from facepoints.data.duplicates import find_near_duplicates
 from facepoints.data.label_errors import without_label_issues
 from facepoints.data.loading import load_training
@@ -88,9 +88,9 @@ def main(
             injected = inject(clean, each=each, near_duplicates=near_duplicates, seed=seed)
             started = time.process_time()
             if once:
-                found = expect_points(clean, place / "once", console)
+                found = predict_out_of_fold(clean, place / "once", console)
             else:
-                found = expect_points(injected.data, place / f"seed-{seed}", console)
+                found = predict_out_of_fold(injected.data, place / f"seed-{seed}", console)
             outcome = count_wrong(injected, found, seed, once, TOP + own)
             count_twins(outcome, injected, known)
             outcome.cpu_seconds = time.process_time() - started
@@ -100,15 +100,15 @@ def main(
         out.write_text(json.dumps([vars(o) for o in outcomes], indent=2) + "\n", encoding="utf-8")
 
 
-def count_wrong(injected: Injected, found: Expected, seed: int, once: bool, places: int) -> Outcome:
+def count_wrong(injected: Injected, found: OutOfFoldPoints, seed: int, once: bool, places: int) -> Outcome:
     """How many planted rows are among so many most suspicious."""
     data = injected.data
     rows = np.arange(len(data))
     if once:  # the networks were asked about the pictures before twins took the place of some
         replaced = {second for pair in injected.near_duplicates for second in pair}
         rows = np.array([row for row in rows.tolist() if row not in replaced])
-    posterior = judge_rows(data.take(rows), found.take(rows))
-    order = rows[np.argsort(-posterior.wrong, kind="stable")]
+    posterior = estimate_posterior(data.take(rows), found.take(rows))
+    order = rows[np.argsort(-posterior.log_odds_wrong, kind="stable")]
     top = set(order[:places].tolist())
     place = {int(row): i for i, row in enumerate(rows)}
     outcome = Outcome(seed)
@@ -116,8 +116,8 @@ def count_wrong(injected: Injected, found: Expected, seed: int, once: bool, plac
         outcome.found[kind] = sum(row in top for row, k in injected.wrong.items() if k == kind) / number
     right = [posterior.kind(place[row]) == kind for row, kind in injected.wrong.items() if row in top]
     outcome.named = float(np.mean(right)) if right else 0.0
-    outcome.doubted = sum(int(row) not in injected.wrong for row in rows[posterior.wrong > 0])
-    score = 1 / (1 + np.exp(-np.clip(posterior.wrong, -50, 50)))
+    outcome.doubted = sum(int(row) not in injected.wrong for row in rows[posterior.log_odds_wrong > 0])
+    score = 1 / (1 + np.exp(-np.clip(posterior.log_odds_wrong, -50, 50)))
     for low, high in itertools.pairwise(BINS):
         within = rows[(score >= low) & ((score < high) | (high == 1))]
         outcome.by_score.append((low, len(within), sum(int(row) in injected.wrong for row in within)))

@@ -1,4 +1,4 @@
-"""The whole audit on a few drawn faces: its files, its list, going on after a stop, a person's word."""
+"""The whole audit of a few synthetic faces: files, list of issues, resume, corrections."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from facepoints.auditing import cross_validation as out_of_fold
-from facepoints.auditing.audit import audit_data, print_label_issues
+from facepoints.auditing import cross_validation
+from facepoints.auditing.audit import audit
 from facepoints.data.label_errors import KINDS, read_label_issues
 from facepoints.data.synthetic.faces import synthetic_training
 from facepoints.errors import BadChoice
+from facepoints.reports.audit import print_counts, write_audit
 from injected_errors import inject
 
 
@@ -28,35 +29,38 @@ def few():
 def audited(few, tmp_path_factory):
     out = tmp_path_factory.mktemp("audit")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(out_of_fold, "STEPS", 12)
-        yield few, out, audit_data(few.data, out, Console(quiet=True), keep_best=0.9)
+        patch.setattr(cross_validation, "STEPS", 12)
+        result = audit(few.data, out / "networks", keep_best=0.9, console=Console(quiet=True))
+        write_audit(result, out)
+        yield few, out, result
 
 
 def again(audited, **options):
     few, out, _ = audited
-    return audit_data(few.data, out, Console(quiet=True), **{"keep_best": 0.9, **options})
+    return audit(few.data, out / "networks", **{"keep_best": 0.9, "console": Console(quiet=True), **options})
 
 
-def test_the_list_is_what_was_promised(audited):
-    few, out, label_issues = audited
+def test_the_list_is_complete_and_sorted(audited):
+    few, out, result = audited
+    issues = result.issues
     assert [(s.row, s.kind, s.keypoint) for s in read_label_issues(out / "audit.csv")] == [
-        (s.row, s.kind, s.keypoint) for s in label_issues
+        (s.row, s.kind, s.keypoint) for s in issues
     ]
-    assert all(s.kind in KINDS and 0 <= s.score <= 1 and s.reason.endswith(".") for s in label_issues)
-    scores = [s.score for s in label_issues]
+    assert all(s.kind in KINDS and 0 <= s.score <= 1 and s.reason.endswith(".") for s in issues)
+    scores = [s.score for s in issues]
     assert scores == sorted(scores, reverse=True)
-    pairs = {(min(s.row, s.other_row), max(s.row, s.other_row)) for s in label_issues if s.kind == "duplicate"}
+    pairs = {(min(s.row, s.other_row), max(s.row, s.other_row)) for s in issues if s.kind == "duplicate"}
     assert pairs == set(few.near_duplicates)
-    # one in ten of the rows, for the networks of this test are no judges
-    assert len({s.row for s in label_issues if s.kind not in ("duplicate", "outside")}) >= 6
+    # one row in ten: the networks of this test are not accurate
+    assert len({s.row for s in issues if s.kind not in ("duplicate", "outside")}) >= 6
 
 
-def test_the_page_holds_every_suspect_and_fetches_nothing(audited):
-    _, out, label_issues = audited
+def test_the_page_holds_every_issue_and_fetches_nothing(audited):
+    _, out, result = audited
     page = (out / "audit.html").read_text()
     content = json.loads(re.search(r'<script type="application/json" id="content">(.*?)</script>', page, re.S)[1])
-    assert [(c["row"], c["kind"]) for c in content["cards"]] == [(s.row, s.kind) for s in label_issues]
-    assert all(str(s.row) in content["faces"] for s in label_issues)
+    assert [(c["row"], c["kind"]) for c in content["cards"]] == [(s.row, s.kind) for s in result.issues]
+    assert all(str(s.row) in content["faces"] for s in result.issues)
     assert "{{" not in page
     assert not re.findall(r'(?:src|href)="(?!data:|#)[^"]*"', page)
 
@@ -66,32 +70,35 @@ def test_a_finished_audit_trains_nothing_again(audited, monkeypatch):
         raise AssertionError("trained again")
 
     monkeypatch.setattr("facepoints.training.trainer.Trainer", no_training)
-    assert again(audited) == audited[2]
+    assert again(audited).issues == audited[2].issues
 
 
-def test_what_is_called_fine_is_not_listed_and_what_was_mended_is_judged_anew(audited, tmp_path):
-    first = next(s for s in audited[2] if s.kind != "duplicate")
+def test_issues_marked_fine_are_not_listed_and_removed_labels_are_not_audited(audited, tmp_path):
+    first = next(s for s in audited[2].issues if s.kind != "duplicate")
     entry = {"row": first.row, "kind": first.kind, "keypoint": first.keypoint, "mark": "fine", "points": {}}
     file = tmp_path / "corrections.json"
     file.write_text(json.dumps({"format": 1, "corrections": [entry]}))
-    assert (first.row, first.kind) not in {(s.row, s.kind) for s in again(audited, corrections=file)}
+    assert (first.row, first.kind) not in {(s.row, s.kind) for s in again(audited, corrections=file).issues}
     file.write_text(json.dumps({"format": 1, "corrections": [{**entry, "keypoint": "", "mark": "wrong"}]}))
-    assert first.row not in {s.row for s in again(audited, corrections=file)}
-    again(audited)  # and all as before for the other tests
+    assert first.row not in {s.row for s in again(audited, corrections=file).issues}
 
 
-def test_other_labels_train_anew_and_say_so(audited):
+def test_other_labels_train_again_and_say_so(audited):
     few, out, _ = audited
     points = np.array(few.data.points)
     points[0, 0] += 1
     console = Console(width=200, file=io.StringIO())
-    audit_data(replace(few.data, points=points), out, console, keep_best=0.9)
-    assert "trained anew" in console.file.getvalue()
+    audit(replace(few.data, points=points), out / "networks", keep_best=0.9, console=console)
+    assert "training again" in console.file.getvalue()
 
 
 def test_keep_best_is_a_share_and_the_table_counts(audited):
     with pytest.raises(BadChoice, match="keep_best is 3"):
         again(audited, keep_best=3)
+    result = audited[2]
+    assert sum(result.counts.values()) == len(result.issues)
+    assert f"{len(result.issues)} issues" in repr(result)
+    assert "<td>duplicate</td><td>3</td>" in result._repr_html_()
     console = Console(width=120, file=io.StringIO())
-    print_label_issues(audited[2], console)
-    assert "duplicate" in console.file.getvalue()
+    print_counts(result, console)
+    assert re.search(r"duplicate +\S? *3 ", console.file.getvalue())

@@ -1,4 +1,4 @@
-"""Folds that keep twins together, and answers to several views that meet in one place."""
+"""Folds keep near-duplicates together; predictions of several views agree."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from facepoints.auditing.cross_validation import FOLDS, ask, audit_folds, fold_recipe
+from facepoints.auditing.cross_validation import FOLDS, audit_folds, fold_recipe, predict_views
 from facepoints.data.dataset import LabeledFaces
 from facepoints.data.similarity import group_alike
 from facepoints.errors import BadChoice
@@ -38,7 +38,7 @@ def test_a_keypoint_without_its_partner_is_not_mirrored(synthetic):
 
 
 class FindsDots:
-    """A stand-in for a network: it answers with the middle of the brightest spot, and adds the source's habit."""
+    """A stand-in for a network: predicts the center of the brightest spot, plus the source's label offset."""
 
     label_offset = torch.tensor([[[0.0, 0.0]], [[2.0, -1.0]]])
 
@@ -50,7 +50,7 @@ class FindsDots:
         return (found[:, None] + self.label_offset.numpy()[source]).astype(np.float32)
 
 
-def test_answers_to_turned_sized_and_mirrored_views_come_back_to_the_same_place():
+def test_predictions_of_rotated_scaled_and_mirrored_views_agree():
     places = np.array([[30.0, 40], [60, 55], [48, 20]])
     y, x = np.mgrid[:96, :96]
     faces = [255 * np.exp(-((x - px) ** 2 + (y - py) ** 2) / 18) for px, py in places]
@@ -62,9 +62,9 @@ def test_answers_to_turned_sized_and_mirrored_views_come_back_to_the_same_place(
         KeypointSet(("dot",)),
         np.arange(3),
     )
-    points, spread = ask(FindsDots(), data)  # type: ignore[arg-type]
+    points, spread = predict_views(FindsDots(), data)  # type: ignore[arg-type]
     assert np.abs(points[:, 0] - places - FindsDots.label_offset.numpy()[data.source, 0]).max() < 0.1
     assert spread.max() < 0.1
-    # a habit of one source is none of the face's: it must not be turned with it
-    as_a, _ = ask(FindsDots(), replace(data, source=np.zeros(3, np.int64)))  # type: ignore[arg-type]
+    # the label offset of a source is not part of the face: it must not rotate with it
+    as_a, _ = predict_views(FindsDots(), replace(data, source=np.zeros(3, np.int64)))  # type: ignore[arg-type]
     assert np.allclose(points - as_a, [[[0, 0]], [[2, -1]], [[2, -1]]], atol=1e-3)

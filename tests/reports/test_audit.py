@@ -1,4 +1,4 @@
-"""The reviewer's loop, clicked through in a browser; skipped where there is none."""
+"""Review of label issues in a browser; skipped without Chromium."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import shutil
 
 import pytest
 
-from facepoints.auditing.audit import _listed
-from facepoints.auditing.posterior import judge_rows
+from facepoints.auditing.audit import AuditResult
+from facepoints.auditing.issues import list_issues
+from facepoints.auditing.posterior import estimate_posterior
 from facepoints.data.corrections import apply_corrections, read_corrections
 from facepoints.data.duplicates import find_near_duplicates
-from facepoints.reports.audit import write_page
+from facepoints.reports.audit import write_audit
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -22,11 +23,11 @@ QUIET += ["--disable-background-networking", "--disable-component-update"]
 @pytest.fixture(scope="module")
 def page_file(injected, expected, tmp_path_factory):
     data = injected.data
-    posterior, near_duplicates = judge_rows(data, expected), find_near_duplicates(data.faces)
-    label_issues = _listed(data, posterior, near_duplicates, 0.95, [])
-    path = tmp_path_factory.mktemp("page") / "audit.html"
-    write_page(path, data, label_issues, posterior, near_duplicates)
-    return path, label_issues
+    posterior, near_duplicates = estimate_posterior(data, expected), find_near_duplicates(data.faces)
+    issues = list_issues(data, posterior, near_duplicates, 0.95, [])
+    folder = tmp_path_factory.mktemp("page")
+    write_audit(AuditResult(data, tuple(issues), posterior, tuple(near_duplicates)), folder)
+    return folder / "audit.html", issues
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ def test_filters_show_one_kind(page, page_file):
 
 def test_marks_drags_and_the_file_they_give(page, page_file, injected, tmp_path):
     moved = page.locator("article[data-kind=displaced]").first
-    ring = moved.locator(".point.suspected")
+    ring = moved.locator(".point.reported")
     name, row = ring.get_attribute("data-keypoint"), int(moved.get_attribute("data-row"))
     ring.scroll_into_view_if_needed()
     box = ring.locator(".hold").bounding_box()
@@ -80,7 +81,7 @@ def test_marks_drags_and_the_file_they_give(page, page_file, injected, tmp_path)
     page.mouse.move(x + 20, y + 10, steps=4)
     page.mouse.up()
     page.locator("article[data-kind=swapped]").first.locator("button.wrong").click()
-    page.locator("article[data-kind=foreign]").first.locator("button.fine").click()
+    page.locator("article[data-kind=mismatched]").first.locator("button.fine").click()
     page.reload()  # marks outlive the page
     assert page.text_content("#progress").startswith("3 of ")
     found = {c["kind"]: c for c in downloaded(page, tmp_path / "corrections.json")["corrections"]}
@@ -113,13 +114,13 @@ def test_the_keyboard_is_enough(page, page_file, tmp_path):
     assert "corrected" in point.get_attribute("aria-label")
 
 
-def test_exchanging_left_and_right_mends_a_swapped_row(page, page_file, drawn, tmp_path):
+def test_exchanging_left_and_right_mends_a_swapped_row(page, page_file, synthetic, tmp_path):
     card = page.locator("article[data-kind=swapped]").first
     row = int(card.get_attribute("data-row"))
     card.locator("button.suggest").click()
     (found,) = downloaded(page, tmp_path / "c.json")["corrections"]
     for name, place in found["points"].items():
-        assert place == pytest.approx(drawn.points[row, drawn.keypoints.index(name)].tolist(), abs=0.01)
+        assert place == pytest.approx(synthetic.points[row, synthetic.keypoints.index(name)].tolist(), abs=0.01)
 
 
 def test_nothing_is_wider_than_a_phone(browser, page_file):

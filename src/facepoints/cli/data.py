@@ -58,7 +58,7 @@ def audit(
         typer.Option(
             "--keep-best",
             metavar="SHARE",
-            help="share of the rows to leave out as best; the rest is listed \\[default: 0.98]",
+            help="share of the rows that is not listed; 0.98 lists the worst 2 % \\[default: 0.98]",
         ),
     ] = None,
     corrections: Corrections = None,
@@ -69,9 +69,20 @@ def audit(
     """Find wrong labels and near-duplicate rows: audit.csv, and a page to review them."""
     labeled = labeled_faces(data, skip_broken)
     with console.status("starting torch ..."):
-        from facepoints.auditing.audit import KEEP_BEST, audit_data
-    share = KEEP_BEST if keep_best is None else keep_best
-    audit_data(labeled, out, console, keep_best=share, corrections=corrections, resume=resume, seed=seed)
+        from facepoints.auditing.audit import KEEP_BEST
+        from facepoints.auditing.audit import audit as audit_faces
+        from facepoints.reports.audit import print_counts, write_audit
+    result = audit_faces(
+        labeled,
+        out / "networks",
+        keep_best=KEEP_BEST if keep_best is None else keep_best,
+        corrections=corrections,
+        resume=resume,
+        seed=seed,
+        console=console,
+    )
+    write_audit(result, out)
+    print_counts(result, console)
     page, listed = escape(str(out / "audit.html")), escape(str(out / "audit.csv"))
     console.print(f"Review the label issues in [bold]{page}[/]. To train without them:")
     same = escape(same_data(data, corrections, skip_broken))

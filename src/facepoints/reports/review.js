@@ -7,14 +7,14 @@ const cards = content.cards;
 const id = card => `${card.row}|${card.kind}|${card.keypoint}`;
 const plain = name => name.replaceAll("_", " ");
 
-// what was marked: id -> {mark: "wrong" | "fine", points: {name: [x, y]}}
+// marks of the user: id -> {mark: "wrong" | "fine", points: {name: [x, y]}}
 let marks = {};
-try { marks = JSON.parse(localStorage.getItem(store)) || {}; } catch { /* storage may be forbidden for files */ }
+try { marks = JSON.parse(localStorage.getItem(store)) || {}; } catch { /* the browser may forbid storage for local files */ }
 let kind = "all";
 const elements = [];
 
 function keep() {
-  try { localStorage.setItem(store, JSON.stringify(marks)); } catch { /* then the download is the only copy */ }
+  try { localStorage.setItem(store, JSON.stringify(marks)); } catch { /* without storage the download is the only copy */ }
   const number = Object.keys(marks).length;
   document.getElementById("progress").textContent = `${number} of ${cards.length} marked`;
 }
@@ -32,9 +32,9 @@ function draw(tag, attributes = {}) {
   return element;
 }
 
-function picture(row, words) {
-  // pixel centres are whole numbers: the picture spans -0.5 to 95.5
-  const svg = draw("svg", { viewBox: `-0.5 -0.5 ${SIZE} ${SIZE}`, role: "group", "aria-label": words });
+function picture(row, label) {
+  // pixel centers are whole numbers: the picture spans -0.5 to 95.5
+  const svg = draw("svg", { viewBox: `-0.5 -0.5 ${SIZE} ${SIZE}`, role: "group", "aria-label": label });
   svg.append(draw("image", { x: -0.5, y: -0.5, width: SIZE, height: SIZE,
     href: `data:image/png;base64,${content.faces[row]}` }));
   return svg;
@@ -54,12 +54,12 @@ function build(card) {
   const pictures = make("div", { class: "pictures" }, own);
   if (card.other !== undefined) {
     pictures.classList.add("two");
-    const theirs = picture(card.other, `Row ${card.other}`);
-    for (const place of card.theirs) if (place) theirs.append(shape("square", place));
-    pictures.append(make("figure", {}, theirs, make("figcaption", {}, `row ${card.other} and its labels`)));
+    const otherPicture = picture(card.other, `Row ${card.other}`);
+    for (const place of card.other_points) if (place) otherPicture.append(shape("square", place));
+    pictures.append(make("figure", {}, otherPicture, make("figcaption", {}, `row ${card.other} and its labels`)));
   }
-  const button = (words, css, act) => {
-    const made = make("button", { type: "button", class: css }, words);
+  const button = (label, css, act) => {
+    const made = make("button", { type: "button", class: css }, label);
     made.addEventListener("click", act);
     return made;
   };
@@ -69,21 +69,21 @@ function build(card) {
   const undo = button("Undo", "undo", () => mark(card, null));
   const article = make("article", { tabindex: "0", "aria-label": `Row ${card.row}, ${title}` },
     make("div", { class: "head" }, make("b", {}, title),
-      make("span", { class: "score", title: "how sure this is, 0 to 1" }, card.score.toFixed(3))),
+      make("span", { class: "score", title: "probability, 0 to 1" }, card.score.toFixed(3))),
     pictures, make("p", { class: "reason" }, card.reason),
     make("div", { class: "mark" }, wrong, fine, suggested, undo));
   Object.assign(article.dataset, { id: id(card), kind: card.kind, row: card.row });
 
   const points = content.keypoints.map((keypoint, k) => {
     if (!card.given[k]) return null;
-    const suspected = keypoint === card.keypoint;
-    const group = draw("g", { class: `point${suspected ? " suspected" : ""}`, tabindex: "0", role: "button" });
+    const reported = keypoint === card.keypoint;
+    const group = draw("g", { class: `point${reported ? " reported" : ""}`, tabindex: "0", role: "button" });
     group.dataset.keypoint = keypoint;
     group.append(draw("circle", { r: 3.6, class: "hold" }), draw("use"));
     const link = draw("line", { class: "link" });
     links.append(link);
     if (card.expected[k]) layer.append(shape("dot", card.expected[k]));
-    if (card.twin && card.twin[k]) layer.append(shape("square", card.twin[k]));
+    if (card.duplicate && card.duplicate[k]) layer.append(shape("square", card.duplicate[k]));
     top.append(group);
     drag(svg, group, place => put(card, keypoint, place), () => placeOf(card, k));
     group.addEventListener("pointerenter", () => { name.textContent = plain(keypoint); });
@@ -120,8 +120,8 @@ function placeOf(card, k) {
 }
 
 function suggestion(card) {
-  if (card.kind === "swapped") return "Exchange sides";
-  if (card.kind === "duplicate") return "As the twin";
+  if (card.kind === "swapped") return "Exchange left and right";
+  if (card.kind === "duplicate") return "Copy from duplicate";
   return card.keypoint ? "Move to expected" : "Move all to expected";
 }
 
@@ -130,7 +130,7 @@ function correct(card) {
   content.keypoints.forEach((name, k) => {
     let place = null;
     if (card.kind === "swapped") place = card.given[content.keypoints.indexOf(otherSide(name))];
-    else if (card.kind === "duplicate") place = card.twin?.[k];
+    else if (card.kind === "duplicate") place = card.duplicate?.[k];
     else if (!card.keypoint || card.keypoint === name) place = card.expected[k];
     if (place && card.given[k]) points[name] = place.map(inside);
   });
@@ -237,7 +237,7 @@ main.append(...elements.map(({ article }) => article));
 document.getElementById("unmarked").addEventListener("change", filter);
 document.getElementById("download").addEventListener("click", download);
 document.getElementById("reset").addEventListener("click", () => {
-  if (!Object.keys(marks).length || !confirm("Forget all that is marked?")) return;
+  if (!Object.keys(marks).length || !confirm("Delete all marks?")) return;
   marks = {};
   for (const { show } of elements) show();
   keep();
