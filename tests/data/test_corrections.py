@@ -20,37 +20,37 @@ def said(row, mark, kind="mismatched", keypoint="", **points):
     return {"row": row, "kind": kind, "keypoint": keypoint, "mark": mark, "points": points}
 
 
-def test_dragged_points_lie_where_they_were_put(drawn, tmp_path):
+def test_dragged_points_lie_where_they_were_put(synthetic, tmp_path):
     file = write(tmp_path / "c.json", said(3, "wrong", "displaced", "nose_tip", nose_tip=[40.5, 61]))
-    corrected = apply_corrections(drawn, file)
-    nose = drawn.keypoints.index("nose_tip")
+    corrected = apply_corrections(synthetic, file)
+    nose = synthetic.keypoints.index("nose_tip")
     assert corrected.points[3, nose].tolist() == [40.5, 61]
-    others = np.arange(len(drawn)) != 3
-    assert np.array_equal(corrected.points[others], drawn.points[others])
-    assert np.array_equal(corrected.observed, drawn.observed)
+    others = np.arange(len(synthetic)) != 3
+    assert np.array_equal(corrected.points[others], synthetic.points[others])
+    assert np.array_equal(corrected.observed, synthetic.observed)
 
 
-def test_wrong_rows_go_wrong_points_go_and_fine_changes_nothing(drawn, tmp_path):
+def test_wrong_rows_go_wrong_points_go_and_fine_changes_nothing(synthetic, tmp_path):
     file = write(
         tmp_path / "c.json", said(1, "wrong"), said(2, "fine"), said(4, "wrong", "displaced", "mouth_center_bottom_lip")
     )
-    corrected = apply_corrections(drawn, file)
-    assert set(drawn.row.tolist()) - set(corrected.row.tolist()) == {1}
-    at = int(np.flatnonzero(corrected.row == 4)[0]), drawn.keypoints.index("mouth_center_bottom_lip")
+    corrected = apply_corrections(synthetic, file)
+    assert set(synthetic.row.tolist()) - set(corrected.row.tolist()) == {1}
+    at = int(np.flatnonzero(corrected.row == 4)[0]), synthetic.keypoints.index("mouth_center_bottom_lip")
     assert not corrected.observed[at]
-    assert np.count_nonzero(corrected.observed != drawn.observed[corrected.row]) == 1
+    assert np.count_nonzero(corrected.observed != synthetic.observed[corrected.row]) == 1
 
 
-def test_a_corrected_point_outlives_another_suspicion_of_its_row(drawn, tmp_path):
+def test_a_corrected_point_outlives_another_suspicion_of_its_row(synthetic, tmp_path):
     moved = said(1, "wrong", "displaced", "nose_tip", nose_tip=[40, 60])
     for order in ([moved, said(1, "wrong")], [said(1, "wrong"), moved]):
-        corrected = apply_corrections(drawn, write(tmp_path / "c.json", *order))
+        corrected = apply_corrections(synthetic, write(tmp_path / "c.json", *order))
         assert corrected.observed[1].sum() == 1
 
 
-def test_twice_applied_is_once_applied(drawn, tmp_path):
+def test_twice_applied_is_once_applied(synthetic, tmp_path):
     file = write(tmp_path / "c.json", said(1, "wrong"), said(3, "wrong", "x", "nose_tip", nose_tip=[40.5, 61]))
-    once = apply_corrections(drawn, file)
+    once = apply_corrections(synthetic, file)
     twice = apply_corrections(once, file)
     assert np.array_equal(once.points, twice.points)
     assert np.array_equal(once.row, twice.row)
@@ -79,10 +79,10 @@ def test_a_damaged_file_is_refused_in_one_line(tmp_path, content, words):
     assert "\n" not in str(error.value)
 
 
-def test_rows_and_points_that_the_data_lack(drawn, tmp_path):
+def test_rows_and_points_that_the_data_lack(synthetic, tmp_path):
     with pytest.raises(BadFile, match="row 9,999 is not in the data"):
-        apply_corrections(drawn, write(tmp_path / "c.json", said(9999, "fine")))
+        apply_corrections(synthetic, write(tmp_path / "c.json", said(9999, "fine")))
     with pytest.raises(BadFile, match="names a keypoint 'chin'"):
-        apply_corrections(drawn, write(tmp_path / "c.json", said(1, "wrong", chin=[1, 2])))
+        apply_corrections(synthetic, write(tmp_path / "c.json", said(1, "wrong", chin=[1, 2])))
     with pytest.raises(BadFile, match="cannot be read"):
         read_corrections(tmp_path / "none.json")

@@ -44,36 +44,36 @@ def _compressed(face, quality):
         lambda face: _compressed(_brighter(face, 0.8, 30), 50),
     ],
 )
-def test_a_changed_picture_is_the_same_picture(drawn, change):
+def test_a_changed_picture_is_the_same_picture(synthetic, change):
     lost = []
     for number in range(20):
-        face = np.asarray(drawn.faces[number])
+        face = np.asarray(synthetic.faces[number])
         if len(find_near_duplicates(np.stack([face, np.asarray(change(face))]))) != 1:
             lost.append(number)
     assert lost == []
 
 
-def test_a_picture_without_grays_is_no_twin(drawn):
-    face = np.asarray(drawn.faces[0])
+def test_a_picture_without_grays_is_no_twin(synthetic):
+    face = np.asarray(synthetic.faces[0])
     shape = np.where(face > np.median(face), 255, 0).astype(np.uint8)
     assert agreement(face, shape, np.eye(2, 3)) == 0
     assert find_near_duplicates(np.stack([face, shape])) == []
 
 
-def test_the_map_between_twins_carries_points_over(drawn):
-    face = drawn.faces[0]
+def test_the_map_between_twins_carries_points_over(synthetic):
+    face = synthetic.faces[0]
     matrix = np.array([[1.04, 0.02, -1.5], [-0.02, 1.04, 0.5]])
     moved = cv2.warpAffine(face, matrix, (96, 96), borderMode=cv2.BORDER_REPLICATE)
     found = align(face, moved)
-    there = drawn.points[0] @ matrix[:, :2].T + matrix[:, 2]
+    there = synthetic.points[0] @ matrix[:, :2].T + matrix[:, 2]
     assert found is not None
-    assert np.abs(drawn.points[0] @ found[:, :2].T + found[:, 2] - there).max() < 0.3
+    assert np.abs(synthetic.points[0] @ found[:, :2].T + found[:, 2] - there).max() < 0.3
     assert agreement(face, moved, found) > MOVED
 
 
-def test_a_moved_mouth_is_another_picture(drawn):
-    face = np.array(drawn.faces[3])
-    x, y = drawn.points[3, drawn.keypoints.index("mouth_center_bottom_lip")].round().astype(int)
+def test_a_moved_mouth_is_another_picture(synthetic):
+    face = np.array(synthetic.faces[3])
+    x, y = synthetic.points[3, synthetic.keypoints.index("mouth_center_bottom_lip")].round().astype(int)
     later = face.copy()
     later[y - 10 : y + 4, x - 14 : x + 14] = face[y - 13 : y + 1, x - 14 : x + 14]
     assert find_near_duplicates(np.stack([face, later])) == []

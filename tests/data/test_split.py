@@ -128,7 +128,7 @@ def test_pairs_are_given_once_across_blocks(monkeypatch: pytest.MonkeyPatch) -> 
     faces = strangers(40)
     faces[[7, 23, 39]] = faces[2]
     whole = alike_pairs(faces)
-    monkeypatch.setattr("facepoints.data.split._BLOCK", 6)
+    monkeypatch.setattr("facepoints.data.similarity._BLOCK", 6)
     np.testing.assert_array_equal(alike_pairs(faces), whole)
     assert {tuple(pair) for pair in whole.tolist()} == {(2, 7), (2, 23), (2, 39), (7, 23), (7, 39), (23, 39)}
     assert alike_pairs(faces[:0]).shape == (0, 2)
