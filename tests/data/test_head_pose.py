@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from facepoints.data.dataset import LabeledFaces
-from facepoints.data.head_pose import head_pose, to_eye_frame, upright
+from facepoints.data.head_pose import MEAN_FACE, head_pose, rotation, to_eye_frame, upright
 from facepoints.data.synthetic.faces import synthetic_training
 from facepoints.exploration.source_difference import aligned_mean_face, mean_shape, point_differences
-from facepoints.keypoints import FIFTEEN
+from facepoints.keypoints import FIFTEEN, FOUR
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,8 @@ def test_turning_clockwise_adds_to_the_roll_and_scale_to_the_distance(data: Labe
     assert after is not None
     np.testing.assert_allclose(after.roll - before.roll, 20, atol=1e-3)
     np.testing.assert_allclose(after.eye_distance, 1.1 * before.eye_distance, rtol=1e-4)
-    np.testing.assert_allclose(after.turn, before.turn, atol=1e-4)
+    np.testing.assert_allclose(after.yaw, before.yaw, atol=0.02)
+    np.testing.assert_allclose(after.pitch, before.pitch, atol=0.02)
     known = data.observed
     frames = [
         to_eye_frame(d.points, p)[known] for d, p in ((data, before), (moved(data, 20, 1.1, 3), after)) if p is not None
@@ -54,8 +55,28 @@ def test_unlabeled_eyes_give_no_pose(data: LabeledFaces) -> None:
     observed[3, 0] = False
     pose = head_pose(replace(data, observed=observed))
     assert pose is not None
-    assert np.isnan([pose.roll[3], pose.eye_distance[3], pose.turn[3]]).all()
+    assert np.isnan([pose.roll[3], pose.eye_distance[3], pose.yaw[3], pose.pitch[3]]).all()
     assert head_pose(data.only(("nose_tip",))) is None
+
+
+@pytest.mark.parametrize("names", [FIFTEEN.names, FOUR, ("left_eye_center", "right_eye_center", "nose_tip")])
+def test_yaw_and_pitch_of_a_mean_face_are_recovered_from_any_points(names: tuple[str, ...]) -> None:
+    angles = np.array([(0, 0), (0, 0), (0, 0), (25, 0), (0, 20), (-30, -10)])
+    pose = np.radians(np.array([(5, *pair, 0, 0, 0) for pair in angles]))
+    points = 36 * MEAN_FACE @ rotation(pose)[:, :2].swapaxes(1, 2) + (48, 40)
+    shown = [FIFTEEN.index(name) for name in FIFTEEN.only(names).names]
+    n = len(points)
+    faces = LabeledFaces(
+        np.zeros((n, 96, 96), np.uint8),
+        points[:, shown].astype(np.float32),
+        np.ones((n, len(shown)), bool),
+        np.zeros(n, np.int64),
+        FIFTEEN.only(names),
+        np.arange(n),
+    )
+    found = head_pose(faces)
+    assert found is not None
+    np.testing.assert_allclose(np.stack([found.yaw, found.pitch], axis=1), angles, atol=0.2)
 
 
 def test_a_lower_nose_of_one_source_is_measured_in_px(data: LabeledFaces) -> None:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from facepoints.data.head_pose import MEAN_FACE, fit_pose, rotation
 from facepoints.data.synthetic.faces import draw_faces
 from facepoints.errors import BadChoice
-from facepoints.inference.measures import COLUMNS, MEAN_FACE, MEASURES, check_measurable, fit_pose, measure, rotation
+from facepoints.inference.measures import COLUMNS, MEASURES, check_measurable, measure
 from facepoints.keypoints import FIFTEEN, FOUR
 
 EYES = 50.0
@@ -19,10 +20,10 @@ NAMES = list(MEASURES)
 
 
 def seen(
-    roll: float = 0, turn: float = 0, nod: float = 0, face: NDArray[np.float64] = MEAN_FACE, size: float = EYES
+    roll: float = 0, yaw: float = 0, pitch: float = 0, face: NDArray[np.float64] = MEAN_FACE, size: float = EYES
 ) -> NDArray[np.float64]:
     """(1, 15, 2): a head held so many degrees off, eyes `size` px apart if seen from the front."""
-    pose = np.array([[*np.radians([roll, turn, nod]), size, 300.0, 200.0]])
+    pose = np.array([[*np.radians([roll, yaw, pitch]), size, 300.0, 200.0]])
     return size * face @ rotation(pose)[0, :2].T[None] + pose[:, None, 4:]
 
 
@@ -37,15 +38,15 @@ def moved(name: str, by: tuple[float, float]) -> NDArray[np.float64]:
     return face
 
 
-@pytest.mark.parametrize(("roll", "turn", "nod"), list(product((-150, 0, 40), (-50, 0, 25, 60), (-35, 0, 30))))
-def test_the_pose_of_a_mean_face_is_recovered(roll: float, turn: float, nod: float) -> None:
-    found = of(seen(roll, turn, nod))
-    np.testing.assert_allclose([found["roll"], found["turn"], found["nod"]], [roll, turn, nod], atol=0.05)
+@pytest.mark.parametrize(("roll", "yaw", "pitch"), list(product((-150, 0, 40), (-50, 0, 25, 60), (-35, 0, 30))))
+def test_the_pose_of_a_mean_face_is_recovered(roll: float, yaw: float, pitch: float) -> None:
+    found = of(seen(roll, yaw, pitch))
+    np.testing.assert_allclose([found["roll"], found["yaw"], found["pitch"]], [roll, yaw, pitch], atol=0.05)
 
 
 def test_signs_are_as_the_columns_say() -> None:
     left, right, nose = (FIFTEEN.index(n) for n in ("left_eye_center", "right_eye_center", "nose_tip"))
-    tilted, turned, nodded = seen(roll=20)[0], seen(turn=20)[0], seen(nod=20)[0]
+    tilted, turned, nodded = seen(roll=20)[0], seen(yaw=20)[0], seen(pitch=20)[0]
     assert tilted[left, 1] > tilted[right, 1]  # clockwise: the eye at image right is lower
     assert turned[nose, 0] > 300
     assert nodded[nose, 1] > seen()[0, nose, 1]
@@ -68,7 +69,7 @@ def test_what_is_measured_is_what_was_changed() -> None:
     raised[[i for i, name in enumerate(FIFTEEN.names) if "brow" in name], 1] -= 0.1
     assert of(seen(face=raised))["brow_height"] == pytest.approx(plain["brow_height"] + 0.1, abs=1e-3)
     assert of(seen(size=80))["eye_distance"] == pytest.approx(80, abs=0.01)
-    assert of(seen(turn=60))["eye_distance"] == pytest.approx(EYES / 2, abs=0.1)
+    assert of(seen(yaw=60))["eye_distance"] == pytest.approx(EYES / 2, abs=0.1)
     assert plain["asymmetry"] == pytest.approx(0, abs=1e-6)
     one_brow = of(seen(face=moved("left_eyebrow_inner_end", (0, -0.2))))["asymmetry"]
     assert one_brow == pytest.approx(0.1 * (2 / 15) ** 0.5, rel=0.1)  # half of 0.2 at each of two of fifteen points
@@ -111,7 +112,7 @@ def test_an_uncertain_point_widens_the_bars_of_what_it_is_part_of() -> None:
 
 
 def test_a_pose_is_told_by_the_points_that_are_sure() -> None:
-    points, sigma = seen(turn=20), np.full((1, 15), 1.0)
+    points, sigma = seen(yaw=20), np.full((1, 15), 1.0)
     points[0, FIFTEEN.index("nose_tip")] += 15
     sigma[0, FIFTEEN.index("nose_tip")] = 1.0
     misled = np.degrees(fit_pose(points, sigma)[0, 1])
@@ -123,21 +124,21 @@ def test_columns_pair_each_measure_with_its_error() -> None:
     measured = measure(draw_faces(2, seed=1)[1], np.full((2, 15), 1.0))
     columns = measured.columns()
     assert [list(c) for c in columns] == [list(COLUMNS)] * 2
-    assert columns[1]["nod"] == measured.values[1, NAMES.index("nod")]
-    assert columns[1]["nod_error"] == measured.errors[1, NAMES.index("nod")]
+    assert columns[1]["pitch"] == measured.values[1, NAMES.index("pitch")]
+    assert columns[1]["pitch_error"] == measured.errors[1, NAMES.index("pitch")]
     assert measure(np.zeros((0, 15, 2)), np.zeros((0, 15))).columns() == []
 
 
 @pytest.mark.parametrize("scene", ["one place", "far profile"])
 def test_hopeless_points_still_give_finite_numbers(scene: str) -> None:
-    points = np.zeros((1, 15, 2)) if scene == "one place" else seen(turn=89)
+    points = np.zeros((1, 15, 2)) if scene == "one place" else seen(yaw=89)
     measured = measure(points, np.full((1, 15), 1.0))
     assert np.isfinite(measured.values).all()
     assert np.isfinite(measured.errors).all()
 
 
 def test_models_without_the_fifteen_are_refused() -> None:
-    with pytest.raises(BadChoice, match="measures need the fifteen points; this model gives no left_eye_inner_corner"):
+    with pytest.raises(BadChoice, match="measures need the fifteen points; this model has no left_eye_inner_corner"):
         check_measurable(FIFTEEN.only(FOUR))
     with pytest.raises(BadChoice, match="do not fit 15 keypoints"):
         measure(np.zeros((2, 15, 2)), np.zeros((1, 15)))

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from facepoints.data.head_pose import MEAN_FACE, rotation
 from facepoints.data.synthetic.faces import draw_faces
-from facepoints.inference.measures import COLUMNS, MEAN_FACE, measure, rotation
+from facepoints.inference.measures import COLUMNS, measure
 from facepoints.keypoints import FIFTEEN, FOUR
 
 from .javascript import in_node
@@ -18,9 +19,9 @@ from .javascript import in_node
 IMPORTS = 'import { measurable, measure } from "./face-measures.js";\nimport { MEAN_FACE } from "./fit-pose.js";\n'
 
 
-def held(roll: float, turn: float, nod: float) -> NDArray[np.float64]:
+def held(roll: float, yaw: float, pitch: float) -> NDArray[np.float64]:
     """(15, 2): the mean face, its head held so many degrees off, eyes 50 px apart if seen from the front."""
-    turned = rotation(np.radians([[roll, turn, nod, 0, 0, 0]]))[0]
+    turned = rotation(np.radians([[roll, yaw, pitch, 0, 0, 0]]))[0]
     return np.asarray(50 * MEAN_FACE @ turned[:2].T + (300, 200))
 
 

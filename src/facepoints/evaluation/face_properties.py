@@ -42,7 +42,8 @@ def face_facts(data: LabeledFaces) -> FaceFacts:
     pose = head_pose(data)
     if pose is not None:
         facts += [
-            Fact("turn", "head turn, eye distances", pose.turn, "turned to the left", "turned to the right"),
+            Fact("yaw", "yaw, degrees", pose.yaw, "turned to the left", "turned to the right"),
+            Fact("pitch", "pitch, degrees", pose.pitch, "facing up", "facing down"),
             Fact("roll", "roll, degrees", pose.roll, "tilted to the left", "tilted to the right"),
             Fact("eye_distance", "size: eye distance, px", pose.eye_distance, "small", "large"),
         ]

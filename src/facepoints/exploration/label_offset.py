@@ -91,7 +91,7 @@ def label_offsets(
     rows = _rows(data.source, upright(pose), rng)
     if not len(rows):
         return None
-    some, pose = data.take(rows), _taken(pose, rows)
+    some, pose = data.take(rows), pose.take(rows)
     numbers = np.unique(some.source)
     middles = _middle_points(some)
     found: dict[int, dict[str, tuple[Array, Array]]] = {int(s): {} for s in numbers}
@@ -107,7 +107,7 @@ def label_offsets(
             mine = np.flatnonzero((some.source == s) & some.observed[:, k])
             if len(mine) >= FEWEST:
                 places = some.points[mine, k].astype(np.float64)
-                one = _estimate(some.faces[mine], places, np.zeros(len(mine), int), _taken(pose, mine), rng)[:, 0]
+                one = _estimate(some.faces[mine], places, np.zeros(len(mine), int), pose.take(mine), rng)[:, 0]
                 found[s][some.keypoints.names[k]] = one.mean(axis=0), one.std(axis=0)
             advance(step)
 
@@ -134,10 +134,6 @@ def _middle_points(data: LabeledFaces) -> list[int]:
     often = [np.array([data.observed[data.source == s, k].sum() for s in np.unique(data.source)]) for k in own]
     named = [int(k) for k, count in zip(own, often, strict=True) if (count >= FEWEST).all()]
     return [k for k in named if data.keypoints.names[k] not in eyes][:2]
-
-
-def _taken(pose: HeadPose, rows: NDArray[np.int64]) -> HeadPose:
-    return HeadPose(pose.middle[rows], pose.eye_distance[rows], pose.roll[rows], pose.turn[rows])
 
 
 def _estimate(

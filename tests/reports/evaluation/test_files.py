@@ -57,7 +57,7 @@ def test_the_json_holds_the_scores_and_what_was_added(out: Path, evaluation: Eva
     found = json.loads((out / "scores.json").read_text(encoding="utf-8"))
     assert found.items() >= {**evaluation.scores.as_dict(), "title": "a run", "recipe": "cnn", "epochs": 3}.items()
     assert [len(found["calibration"]["deciles"]), found["calibration"]["within"]] == [10, 0.15]
-    assert {one["column"] for one in found["errs_where"]} >= {"turn", "roll", "eye_distance", "sharpness"}
+    assert {one["column"] for one in found["errs_where"]} >= {"yaw", "pitch", "roll", "eye_distance", "sharpness"}
 
 
 def test_the_point_file_pools_to_the_overall_score(out: Path, evaluation: Evaluation) -> None:

@@ -66,7 +66,8 @@ def charts(found: Exploration) -> Html:
     if found.pose is not None:
         measured["distance of the eyes, px"] = found.pose.eye_distance
         measured["roll, degrees (clockwise is positive)"] = found.pose.roll
-        measured["turn, in eye distances (to the picture’s right is positive)"] = found.pose.turn
+        measured["yaw, degrees (to the image’s right is positive)"] = found.pose.yaw
+        measured["pitch, degrees (downwards is positive)"] = found.pose.pitch
     measured["brightness, mean grey value"] = found.quality.brightness
     measured["contrast, deviation of grey values"] = found.quality.contrast
     measured["sharpness, edges to contrast"] = found.quality.sharpness
@@ -88,8 +89,8 @@ def extremes(found: Exploration) -> dict[str, tuple[NDArray[np.int64], NDArray[n
         "flattest": (q.contrast, 1, "contrast {:.0f}"),
     }
     if found.pose is not None:
-        kinds["most turned"] = (np.abs(found.pose.turn), -1, "turn {:.2f}")
-        kinds["most tilted"] = (np.abs(found.pose.roll), -1, "{:.0f}°")
+        kinds["largest yaw"] = (np.abs(found.pose.yaw), -1, "{:.0f}°")
+        kinds["largest roll"] = (np.abs(found.pose.roll), -1, "{:.0f}°")
         kinds["eyes closest"] = (found.pose.eye_distance, 1, "{:.0f} px")
     chosen = {}
     for name, (values, sign, words) in kinds.items():

@@ -138,7 +138,8 @@ def print_exploration(found: Exploration, console: Console) -> None:
 def _heads(pose: HeadPose | None) -> dict[str, Any] | None:
     if pose is None:
         return None
-    return _summaries({"eye_distance": pose.eye_distance, "roll_degrees": pose.roll, "turn": pose.turn})
+    angles = {"roll_degrees": pose.roll, "yaw_degrees": pose.yaw, "pitch_degrees": pose.pitch}
+    return _summaries({"eye_distance": pose.eye_distance, **angles})
 
 
 def _summaries(values: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import { FIFTEEN, MEAN_FACE, fitPose } from "./fit-pose.js";
 
 /** What is measured, in the order of the table's columns. */
 export const MEASURES = [
-  "roll", "turn", "nod", "eye_distance", "mouth_opening", "mouth_width", "brow_height", "asymmetry",
+  "roll", "yaw", "pitch", "eye_distance", "mouth_opening", "mouth_width", "brow_height", "asymmetry",
 ];
 
 const at = (name) => FIFTEEN.indexOf(name);
@@ -19,7 +19,7 @@ export function measurable(keypoints) {
 }
 
 /**
- * {roll, roll_error, turn, ...}: the measures of a face and their standard errors, points and expected errors by name, px.
+ * {roll, roll_error, yaw, ...}: the measures of a face and their standard errors, points and expected errors by name, px.
  *
  * The standard errors are those of the points carried through the formulas (GUM, JCGM 100:2008, equation 10): each
  * coordinate is moved by its error, ahead and back; the squares of both changes count half each.
@@ -36,7 +36,7 @@ export function measure(points, expectedError) {
       moved[i] = [places[i][0] + right * sigma[i], places[i][1] + down * sigma[i]];
       measured(moved, fitPose(moved, sigma, pose)).forEach((value, m) => {
         const change = value - values[m];
-        squares[m] += (m === 0 ? change - 360 * Math.floor((change + 180) / 360) : change) ** 2; // roll, past a half turn
+        squares[m] += (m === 0 ? change - 360 * Math.floor((change + 180) / 360) : change) ** 2; // roll, which wraps around
       });
     }
   }
@@ -69,11 +69,11 @@ function asymmetry(own) {
 }
 
 /** Points in the head's frame, eye distances, each at the mean face's depth there. */
-function inHead(points, [roll, turn, nod, size, left, top]) {
-  const [sr, st, sn] = [roll, turn, nod].map(Math.sin);
-  const [cr, ct, cn] = [roll, turn, nod].map(Math.cos);
-  const [a, b, c] = [cr * ct, -cr * st * sn - sr * cn, cr * st * cn - sr * sn]; // upper row of the rotation
-  const [d, e, f] = [sr * ct, -sr * st * sn + cr * cn, sr * st * cn + cr * sn];
+function inHead(points, [roll, yaw, pitch, size, left, top]) {
+  const [sr, sy, sp] = [roll, yaw, pitch].map(Math.sin);
+  const [cr, cy, cp] = [roll, yaw, pitch].map(Math.cos);
+  const [a, b, c] = [cr * cy, -cr * sy * sp - sr * cp, cr * sy * cp - sr * sp]; // upper row of the rotation
+  const [d, e, f] = [sr * cy, -sr * sy * sp + cr * cp, sr * sy * cp + cr * sp];
   const area = a * e - b * d;
   return points.map(([x, y], i) => {
     const depth = MEAN_FACE[i][2];

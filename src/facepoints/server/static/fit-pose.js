@@ -1,5 +1,5 @@
 // How a head is held, from its points alone: a mean face is turned until it lies on them. Formulas, sources and limits
-// stand in docs/measures.md; inference/measures.py has the same ones, and a test compares both.
+// stand in docs/measures.md; data/head_pose.py has the same ones, and a test compares both.
 //
 // The head's own frame, in eye distances: x to the picture's right, y down, z towards the viewer, origin between the eyes.
 
@@ -34,24 +34,24 @@ export const MEAN_FACE = FIFTEEN.map((name) => {
   return [side * x, EYE[1] - y, z - EYE[2]].map((value) => value / (2 * EYE[0]));
 });
 
-// points that neither a word nor a frown moves far: they tell the pose
-const STILL = FIFTEEN.flatMap((name, i) => (name.includes("brow") || name.includes("lip") ? [] : [i]));
-const SPREAD = 0.04; // eye distances by which people's still points differ from the mean face's
+// points that facial expressions move little
+const RIGID = FIFTEEN.flatMap((name, i) => (name.includes("brow") || name.includes("lip") ? [] : [i]));
+const SPREAD = 0.04; // eye distances by which people's rigid points differ from the mean face's
 const ROUNDS = 12;
 const DAMPING = 1e-6;
-const SETTLED = 1e-5;
+const CONVERGED = 1e-5;
 const MOST_TILT = (85 * Math.PI) / 180;
 
 /**
- * [roll, turn, nod, size, x, y]: angles in radians, px per eye distance, the middle of the eyes in px.
+ * [roll, yaw, pitch, size, x, y]: angles in radians, px per eye distance, the middle of the eyes in px.
  *
- * Weak perspective by least squares over the still points, weighted by what points [x, y] err (sigma, px) and people
+ * Weak perspective by least squares over the rigid points, weighted by what points [x, y] err (sigma, px) and people
  * differ: Gauss-Newton from an upright, frontal head; or one step from `start`, which is what a small move of a point does.
  */
 export function fitPose(points, sigma, start = null) {
   let pose = start ? [...start] : upright(points);
   const size = pose[3];
-  const weight = STILL.map((i) => 1 / (sigma[i] ** 2 + (SPREAD * size) ** 2));
+  const weight = RIGID.map((i) => 1 / (sigma[i] ** 2 + (SPREAD * size) ** 2));
   for (let round = 0; round < (start ? 1 : ROUNDS); round++) {
     const step = gaussNewton(pose, points, weight);
     for (let angle = 0; angle < 3; angle++) step[angle] = clip(step[angle], -0.5, 0.5); // a far start must not throw the head around
@@ -59,7 +59,7 @@ export function fitPose(points, sigma, start = null) {
     pose[1] = clip(pose[1], -MOST_TILT, MOST_TILT);
     pose[2] = clip(pose[2], -MOST_TILT, MOST_TILT);
     pose[3] = Math.max(pose[3], 0.2 * size);
-    if (Math.max(...step.slice(0, 3).map(Math.abs)) < SETTLED) break;
+    if (Math.max(...step.slice(0, 3).map(Math.abs)) < CONVERGED) break;
   }
   pose[0] -= 2 * Math.PI * Math.floor((pose[0] + Math.PI) / (2 * Math.PI));
   return pose;
@@ -70,7 +70,7 @@ function upright(points) {
   const [left, right] = points;
   const across = [left[0] - right[0], left[1] - right[1]];
   const reach = [0, 1].map((axis) => {
-    const values = STILL.map((i) => points[i][axis]);
+    const values = RIGID.map((i) => points[i][axis]);
     return Math.max(...values) - Math.min(...values);
   });
   // a head in profile has hardly any distance between the eyes: the face's height keeps the guess a size
@@ -82,7 +82,7 @@ function upright(points) {
 function gaussNewton(pose, points, weight) {
   const normal = Array.from({ length: 6 }, () => new Array(6).fill(0));
   const right = new Array(6).fill(0);
-  STILL.forEach((i, k) => {
+  RIGID.forEach((i, k) => {
     const { at, slope } = seen(pose, MEAN_FACE[i]);
     for (let axis = 0; axis < 2; axis++) {
       const away = points[i][axis] - at[axis];
@@ -97,17 +97,17 @@ function gaussNewton(pose, points, weight) {
 }
 
 /** Where the picture shows a point of the face, px, and how each of x and y changes with the pose. */
-function seen([roll, turn, nod, size, left, top], [x, y, z]) {
-  const [sr, st, sn] = [roll, turn, nod].map(Math.sin);
-  const [cr, ct, cn] = [roll, turn, nod].map(Math.cos);
-  const deep = cn * z - sn * y;
-  const low = cn * y + sn * z; // after the nod
-  const side = ct * x + st * deep; // after the turn
+function seen([roll, yaw, pitch, size, left, top], [x, y, z]) {
+  const [sr, sy, sp] = [roll, yaw, pitch].map(Math.sin);
+  const [cr, cy, cp] = [roll, yaw, pitch].map(Math.cos);
+  const deep = cp * z - sp * y;
+  const low = cp * y + sp * z; // after the pitch
+  const side = cy * x + sy * deep; // after the yaw
   const flat = [cr * side - sr * low, sr * side + cr * low];
-  const byTurn = ct * deep - st * x;
+  const byYaw = cy * deep - sy * x;
   const slope = [
-    [-size * flat[1], size * cr * byTurn, size * (cr * -st * low - sr * deep), flat[0], 1, 0],
-    [size * flat[0], size * sr * byTurn, size * (sr * -st * low + cr * deep), flat[1], 0, 1],
+    [-size * flat[1], size * cr * byYaw, size * (cr * -sy * low - sr * deep), flat[0], 1, 0],
+    [size * flat[0], size * sr * byYaw, size * (sr * -sy * low + cr * deep), flat[1], 0, 1],
   ];
   return { at: [size * flat[0] + left, size * flat[1] + top], slope };
 }

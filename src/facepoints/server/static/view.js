@@ -7,8 +7,8 @@ const FARTHEST = 8;
 
 const MEASURES = {
   roll: ["Head tilted", "°", "clockwise as you see it"],
-  turn: ["Head turned", "°", "to the right of the photo"],
-  nod: ["Head nodded", "°", "downwards"],
+  yaw: ["Head turned", "°", "to the right of the photo"],
+  pitch: ["Head nodded", "°", "downwards"],
   eye_distance: ["Between the eyes", " px", "middle to middle"],
   mouth_opening: ["Mouth open", "", "eye distances, between the lips' middles"],
   mouth_width: ["Mouth wide", "", "eye distances, corner to corner"],
