@@ -1,12 +1,12 @@
-"""Every error that facepoints raises on purpose.
+"""The exceptions of facepoints.
 
     FacepointsError                 one line: what is wrong, where, what was expected, what to do
-    ├── BadFile                     a data file that cannot be read as what it should be
-    ├── BadChoice                   a name, option or value that nobody offers
+    ├── BadFile                     a data file that is absent, damaged or in another format
+    ├── BadChoice                   a name, option or value that does not exist
     ├── BadRun                      a run folder or model file that is absent, damaged or does not fit
-    │   └── AlreadyTrained          a run that is there and complete: no training is needed
-    ├── KaggleError                 Kaggle has no key from us, refuses, cannot be reached, or answers nonsense
-    └── MissingExtra                a part of facepoints that needs an optional install
+    │   └── AlreadyTrained          the run exists and is complete: no training is needed
+    ├── KaggleError                 no Kaggle key, or Kaggle refuses, is unreachable or sends an invalid response
+    └── MissingExtra                an optional dependency is not installed
 
 The command line prints the message in one line and exits 2; the server answers the same message with a 4xx.
 """
@@ -20,27 +20,27 @@ from importlib.util import find_spec
 
 
 class FacepointsError(Exception):
-    """Base of all: a mistake that the person who called can mend; the message says how."""
+    """Base class: an error that the user can correct; the message says how."""
 
 
 class BadFile(FacepointsError):
-    """A data file is absent, damaged or not in the competition's format."""
+    """A data file is absent, damaged or in another format."""
 
 
 class BadChoice(FacepointsError):
-    """Somebody asked for a recipe, field, keypoint or value that does not exist."""
+    """A name, option or value that does not exist."""
 
 
 class BadRun(FacepointsError):
-    """A run folder or model file is absent, incomplete, damaged, or made for something else."""
+    """A run folder or model file is absent, incomplete, damaged, or does not fit the data."""
 
 
 class AlreadyTrained(BadRun):
-    """The run folder holds exactly this training, complete. Use it, or force a new one."""
+    """The run folder already holds this training, complete. Use it, or force a new one."""
 
 
 class KaggleError(FacepointsError):
-    """Kaggle has no key from us, refuses, cannot be reached, or answers nonsense; the message says what to do."""
+    """No Kaggle key, or Kaggle refuses, is unreachable or sends an invalid response."""
 
 
 class MissingExtra(FacepointsError):
@@ -48,7 +48,7 @@ class MissingExtra(FacepointsError):
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> BadChoice:
-    """The error for a name that is not among `known`: "no recipe 'cn'; did you mean 'cnn'?"."""
+    """The error for a name that is not in `known`: "no recipe 'cn'; did you mean 'cnn'?"."""
     choices = sorted(known)
     close = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
     remedy = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(choices)}"
@@ -56,14 +56,14 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> BadChoice:
 
 
 def missing_extra(error: ModuleNotFoundError) -> MissingExtra | None:
-    """The error for a module that an optional install would bring; None where something else is missing."""
-    from importlib.metadata import PackageNotFoundError, requires  # only who fails waits for it
+    """The error for a module of an optional dependency; None for any other missing module."""
+    from importlib.metadata import PackageNotFoundError, requires  # slow to import, and needed only here
 
     try:
         known = requires("facepoints") or []
     except PackageNotFoundError:
         return None
-    # some libraries name what they lack in their message only
+    # some libraries give the module name only in their message
     named = [error.name.partition(".")[0]] if error.name else re.findall(r"\w+", str(error))
     for requirement in known:
         found = re.match(r"([\w-]+).*extra == ['\"](\w+)['\"]", requirement)

@@ -1,7 +1,7 @@
-"""Keypoint sets: which points a face has, in which order, and which change places in a mirror.
+"""Keypoint sets: the names of the points, their order and their left-right pairs.
 
 Points are `float32 (n, k, 2)`, order (x, y), in pixels of the face. Pixel centers are whole numbers, so an image
-of 96 pixels spans -0.5 to 95.5 and a mirror maps x to 95 - x. "Left" is the subject's left: image right.
+of 96 pixels spans -0.5 to 95.5 and a horizontal flip maps x to 95 - x. "Left" is the subject's left: image right.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FACE_SIZE = 96
 """Width and height of a face in pixels."""
 
 SOURCES = ("A", "B")
-"""The two annotation sources of the competition's files, by their number in a `source` array."""
+"""Names of the competition's two annotation sources; the index is the number in a `source` array."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class KeypointSet:
 
     def __post_init__(self) -> None:
         if len(set(self.names)) != len(self.names) or not self.names:
-            raise BadChoice(f"keypoint names must be given and differ, got {', '.join(self.names) or 'none'}")
+            raise BadChoice(f"keypoint names must be given and be unique, got {', '.join(self.names) or 'none'}")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -42,14 +42,12 @@ class KeypointSet:
 
     @cached_property
     def mirror(self) -> NDArray[np.intp]:
-        """For each point the index of its partner in the mirror, int (k,); a middle point is its own partner."""
-        return np.array([self._index_or_self(i, _other_side(n)) for i, n in enumerate(self.names)], np.intp)
-
-    def _index_or_self(self, own: int, name: str) -> int:
-        return self.names.index(name) if name in self.names else own
+        """Index of each point's partner under a horizontal flip, int (k,); a middle point is its own partner."""
+        at = {name: i for i, name in enumerate(self.names)}
+        return np.array([at.get(_other_side(name), i) for name, i in at.items()], np.intp)
 
     def index(self, name: str) -> int:
-        """The position of a point; raises BadChoice with the nearest name if there is none."""
+        """The position of a point; raises BadChoice with the closest name if it does not exist."""
         if name not in self.names:
             raise unknown("keypoint", name, self.names)
         return self.names.index(name)
@@ -60,7 +58,7 @@ class KeypointSet:
         return KeypointSet(tuple(n for i, n in enumerate(self.names) if i in wanted))
 
     def lone_sides(self) -> tuple[str, ...]:
-        """Names of left or right points whose partner is not in the set: such a set cannot be mirrored."""
+        """Names of left or right points without their partner: a set that has any cannot be flipped."""
         return tuple(n for n in self.names if _other_side(n) != n and _other_side(n) not in self.names)
 
 
@@ -91,7 +89,7 @@ FIFTEEN = KeypointSet(
 """The competition's fifteen points, in the order of its columns."""
 
 FOUR = ("left_eye_center", "right_eye_center", "nose_tip", "mouth_center_bottom_lip")
-"""The points that source B labels: the eight best-labeled coordinates of the competition's files."""
+"""The points that source B labels."""
 
 SIXTY_EIGHT = KeypointSet(
     (
@@ -141,7 +139,7 @@ SIXTY_EIGHT = KeypointSet(
         "mouth_center_bottom_lip",
         "mouth_right_bottom_lip_inner",
         "mouth_right_bottom_lip_outer",
-        "mouth_right_inside_corner",  # from here on: where the lips meet
+        "mouth_right_inside_corner",  # from here on: inner edge of the lips
         "mouth_right_inside_top",
         "mouth_center_inside_top",
         "mouth_left_inside_top",

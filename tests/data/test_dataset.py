@@ -42,3 +42,12 @@ def test_a_picture_is_named_whatever_its_labels(few_faces: LabeledFaces) -> None
     names = picture_digests(few_faces.faces)
     assert len(set(names)) == len(few_faces)
     assert picture_digests(few_faces.faces[5:6]) == [names[5]]
+
+
+def test_representations_give_rows_keypoints_and_labeled_share(few_faces: LabeledFaces) -> None:
+    share = f"{100 * few_faces.observed.mean():.0f} %"
+    assert repr(few_faces) == f"LabeledFaces(60 rows, 15 keypoints, {share} labeled)"
+    page = few_faces._repr_html_()
+    assert repr(few_faces) in page
+    assert f"<td>nose_tip</td><td>{few_faces.observed[:, 10].sum()}</td>" in page
+    assert "none labeled" in repr(few_faces.take(np.arange(0)))

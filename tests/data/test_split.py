@@ -10,7 +10,6 @@ import pytest
 from numpy.typing import NDArray
 
 from facepoints.data.dataset import LabeledFaces
-from facepoints.data.similarity import ALIKE, alike_pairs, embed, group_alike
 from facepoints.data.split import Split, split, split_groups, split_last
 from facepoints.errors import BadChoice
 from facepoints.keypoints import KeypointSet
@@ -55,7 +54,7 @@ CHANGES: dict[str, Callable[[Faces], Faces]] = {
 
 @pytest.fixture(scope="module")
 def data() -> LabeledFaces:
-    """300 strangers, 100 of source A and 200 of B; then a twin of 20 of A, 5 for each change, some said to be B's."""
+    """300 strangers, 100 of source A and 200 of B; then a near-duplicate of 20 of A, 5 for each change, some of source B."""
     faces = strangers(STRANGERS)
     near_duplicates = [change(faces[i]) for j, change in enumerate(CHANGES.values()) for i in range(5 * j, 5 * j + 5)]
     source = np.repeat([0, 1, 0, 1], [100, 200, 10, 10])
@@ -79,13 +78,13 @@ def test_the_same_seed_gives_the_same_rows_and_another_others(data: LabeledFaces
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_twin_stays_on_its_twin_s_side(data: LabeledFaces, change: str) -> None:
+def test_a_near_duplicate_stays_on_the_same_side(data: LabeledFaces, change: str) -> None:
     first = 5 * list(CHANGES).index(change)
-    own, twin = np.arange(first, first + 5), np.arange(STRANGERS + first, STRANGERS + first + 5)
+    own, copy = np.arange(first, first + 5), np.arange(STRANGERS + first, STRANGERS + first + 5)
     validated = [np.isin(np.arange(len(data)), split_groups(data, 0.3, seed).validation) for seed in range(10)]
     for side in validated:
-        np.testing.assert_array_equal(side[own], side[twin])
-    assert np.any(validated, axis=0)[own].any()  # they were drawn at all
+        np.testing.assert_array_equal(side[own], side[copy])
+    assert np.any(validated, axis=0)[own].any()  # they are in validation at least once
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.25, 0.5])
@@ -94,44 +93,8 @@ def test_both_sources_keep_their_proportion(data: LabeledFaces, fraction: float,
     rows = split_groups(data, fraction, seed)
     for source in (0, 1):
         got = np.count_nonzero(data.source[rows.validation] == source)
-        # a group of two may be rounded, and twins of the other source come along
+        # a group of two may be rounded, and near-duplicates of the other source are included
         assert got == pytest.approx(fraction * np.count_nonzero(data.source == source), abs=1 + 10 * (source == 1))
-
-
-def test_strangers_are_no_group_and_light_makes_none() -> None:
-    faces = strangers(60)
-    assert group_alike(faces).tolist() == list(range(60))
-    likeness = (embed(faces) * embed(darker(faces))).sum(axis=1)
-    assert likeness.min() > 0.99
-
-
-def test_likeness_of_vectors_lies_between_minus_one_and_one() -> None:
-    vectors = embed(strangers(20))
-    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3)
-
-
-def test_groups_are_all_that_hangs_together() -> None:
-    """Each picture of a slow fade is like its neighbors; the first and the last are strangers, yet one group."""
-    a, b, c = strangers(3, seed=4).astype(np.float32)
-    fade = np.stack([a + (b - a) * t for t in np.linspace(0, 1, 9)]).astype(np.uint8)
-    order = np.random.default_rng(0).permutation(10)
-    faces = np.concatenate([fade, c[None].astype(np.uint8)])[order]
-    first, last = np.flatnonzero(order == 0)[0], np.flatnonzero(order == 8)[0]
-    assert (embed(faces)[first] @ embed(faces)[last]) < ALIKE
-    group = group_alike(faces)
-    members = np.flatnonzero(order < 9)
-    assert set(group[members]) == {members.min()}
-    assert group[order == 9] == np.flatnonzero(order == 9)
-
-
-def test_pairs_are_given_once_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    faces = strangers(40)
-    faces[[7, 23, 39]] = faces[2]
-    whole = alike_pairs(faces)
-    monkeypatch.setattr("facepoints.data.similarity._BLOCK", 6)
-    np.testing.assert_array_equal(alike_pairs(faces), whole)
-    assert {tuple(pair) for pair in whole.tolist()} == {(2, 7), (2, 23), (2, 39), (7, 23), (7, 39), (23, 39)}
-    assert alike_pairs(faces[:0]).shape == (0, 2)
 
 
 @pytest.mark.parametrize(("n", "fraction"), [(7049, 0.2), (2140, 0.2), (10, 0.15), (11, 0.1), (3, 0.5)])

@@ -1,10 +1,10 @@
-"""A person's word on suspects: corrections.json, as the audit page gives it, and data that follow it.
+"""User corrections of label issues: corrections.json, as the audit page writes it, applied to data.
 
     {"format": 1, "corrections": [
         {"row": 213, "kind": "displaced", "keypoint": "nose_tip", "mark": "wrong", "points": {"nose_tip": [47.5, 60]}},
         {"row": 977, "kind": "mismatched", "keypoint": "", "mark": "fine", "points": {}}]}
 
-`mark` is "wrong" or "fine". `points` are those that were dragged to where they belong, in pixels of the face.
+`mark` is "wrong" or "fine". `points` are the points that the user moved, with their new position in px of the face.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ _FROM_PAGE = "Give the corrections.json that the audit page downloads"
 
 @dataclass(frozen=True)
 class Correction:
-    """What a person said of one suspect."""
+    """A user's decision on one label issue."""
 
     row: int
     """0-based row of training.csv"""
     kind: str
-    """what it was suspected of"""
+    """kind of the issue, as in audit.csv"""
     keypoint: str
-    """the suspected point, or empty where the whole row was suspected"""
+    """the point of the issue; empty if it concerns the whole row"""
     mark: str
     """wrong or fine"""
     points: dict[str, tuple[float, float]] = field(default_factory=dict)
-    """name -> (x, y) px: where the points belong"""
+    """name -> (x, y) px: corrected positions"""
 
 
 def read_corrections(path: Path) -> list[Correction]:
-    """The corrections of a file; raises BadFile in one line for anything else."""
+    """The corrections of a file; raises BadFile for any other content."""
     try:
         tree = json.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -59,7 +59,7 @@ def read_corrections(path: Path) -> list[Correction]:
 
 def _correction(path: Path, number: int, entry: Any) -> Correction:
     def bad(what: str) -> BadFile:
-        return BadFile(f"{path} correction {number:,}: {what}. Mend it or download the file again.")
+        return BadFile(f"{path} correction {number:,}: {what}. Correct it or download the file again.")
 
     if not isinstance(entry, dict):
         raise bad("not an object with row, kind, keypoint, mark and points")
@@ -70,7 +70,7 @@ def _correction(path: Path, number: int, entry: Any) -> Correction:
     if mark not in MARKS:
         raise bad(f"mark is {mark!r}, expected one of: {', '.join(MARKS)}")
     if not isinstance(kind, str) or not isinstance(keypoint, str) or not isinstance(points, dict):
-        raise bad("kind and keypoint have to be texts, points an object")
+        raise bad("kind and keypoint must be strings, points an object")
     moved = {}
     for name, place in points.items():
         if not (isinstance(place, list) and len(place) == 2 and all(_in_image(value) for value in place)):
@@ -86,24 +86,22 @@ def _in_image(value: Any) -> bool:
     return math.isfinite(value) and -0.5 <= value <= FACE_SIZE - 0.5
 
 
-def apply_corrections(data: LabeledFaces, path: Path, said: list[Correction] | None = None) -> LabeledFaces:
-    """The data as a person corrected them.
+def apply_corrections(data: LabeledFaces, path: Path, corrections: list[Correction] | None = None) -> LabeledFaces:
+    """The corrected data.
 
-    Points that were dragged lie where they were put. What is marked "wrong" and was not dragged goes: a suspected
-    point becomes unobserved, of a suspected row all labels, and rows without labels are left out. "fine" changes
-    nothing here; the audit and `without_label_issues` leave such rows alone. `said` is what is in the file, if it was
-    read before.
+    Moved points get their new position. An issue marked "wrong" without moved points is removed: its point becomes
+    unobserved, or all labels of its row; rows without labels are left out. "fine" changes nothing here; the audit and
+    `without_label_issues` skip such issues. `corrections` is the content of the file, if already read.
     """
-    corrections = read_corrections(path) if said is None else said
+    corrections = read_corrections(path) if corrections is None else corrections
     points, observed = np.array(data.points), np.array(data.observed)
     position = {row: i for i, row in enumerate(data.row.tolist())}
     last = int(data.row.max()) if len(data) else -1
-    # first what goes, then what somebody put in place: two suspicions may concern one row
+    # removals before moves: two issues may concern one row
     for c in corrections:
         if c.row > last:
-            raise BadFile(
-                f"{path}: row {c.row:,} is not in the data, whose last row is {last:,}. Is it of these files?"
-            )
+            what = f"row {c.row:,} is not in the data, whose last row is {last:,}"
+            raise BadFile(f"{path}: {what}. Give the corrections of the same files.")
         for name in (*c.points, *([c.keypoint] if c.keypoint else [])):
             if name not in data.keypoints.names:
                 known = ", ".join(data.keypoints.names)

@@ -1,9 +1,10 @@
-"""The two things that DATA holds: faces with labels to learn from, and faces that somebody asks about."""
+"""The two kinds of data sets: faces with labels, and test images with the coordinates that a submission must contain."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,24 +12,34 @@ from numpy.typing import NDArray
 from facepoints.keypoints import KeypointSet
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LabeledFaces:
-    """n faces with what was labeled on them. Arrays may be memory-mapped and read-only."""
+    """n faces and their labels. Arrays may be memory-mapped and read-only."""
 
     faces: NDArray[np.uint8]
     """grey images, (n, 96, 96)"""
     points: NDArray[np.float32]
-    """(n, k, 2), (x, y) in pixels; 0 where not observed: look at `observed`, never at the value"""
+    """(n, k, 2), (x, y) in px of the face; 0 where not observed: test `observed`, never the value"""
     observed: NDArray[np.bool_]
-    """(n, k): was this point labeled?"""
+    """(n, k): is this point labeled?"""
     source: NDArray[np.int64]
-    """(n,): who annotated the row, 0 (A) or 1 (B)"""
+    """(n,): annotation source of the row, 0 (A) or 1 (B)"""
     keypoints: KeypointSet
     row: NDArray[np.int64]
-    """(n,): the 0-based row of training.csv"""
+    """(n,): 0-based row of the file"""
 
     def __len__(self) -> int:
         return len(self.faces)
+
+    def __repr__(self) -> str:
+        share = f"{100 * self.observed.mean():.0f} %" if self.observed.size else "none"
+        return f"LabeledFaces({len(self):,} rows, {len(self.keypoints)} keypoints, {share} labeled)"
+
+    def _repr_html_(self) -> str:
+        counts = zip(self.keypoints.names, self.observed.sum(axis=0).tolist(), strict=True)
+        rows = "".join(f"<tr><td>{escape(name)}</td><td>{count:,}</td></tr>" for name, count in counts)
+        head = "<tr><th>keypoint</th><th>labeled rows</th></tr>"
+        return f"<p>{escape(repr(self))}</p><table><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
     def take(self, index: NDArray[np.int64] | NDArray[np.bool_]) -> LabeledFaces:
         """The faces at these positions (or where a mask is true), in that order."""
@@ -52,25 +63,25 @@ class LabeledFaces:
 
 @dataclass(frozen=True)
 class SubmissionFaces:
-    """m test images and the look-up table: which coordinate of which image is asked for."""
+    """m test images and the look-up table: the r coordinates that a submission contains, in its order."""
 
     faces: NDArray[np.uint8]
     """(m, 96, 96)"""
     image_id: NDArray[np.int64]
     """(m,): ImageId of each face, as in test.csv"""
     source: NDArray[np.int64]
-    """(m,): 0 (A) where the table asks for more than eight values of the image, else 1 (B)"""
+    """(m,): annotation source inferred from the table: 0 (A) with more than eight requested values, else 1 (B)"""
     row_id: NDArray[np.int64]
     """(r,): RowId, in the order of the look-up table"""
     requested_image: NDArray[np.int64]
-    """(r,): position in `faces` of the image asked about"""
+    """(r,): position in `faces`"""
     requested_column: NDArray[np.int64]
-    """(r,): position in `keypoints.columns` of the coordinate asked for"""
+    """(r,): position in `keypoints.columns`"""
     keypoints: KeypointSet
 
 
 def fingerprint(data: LabeledFaces) -> str:
-    """A short name for exactly these faces and labels: the same data, the same name."""
+    """Digest of faces and labels: equal for equal data."""
     digest = hashlib.blake2b(digest_size=12)
     for array in (data.faces, data.points, data.observed, data.source):
         digest.update(np.ascontiguousarray(array).data)
@@ -78,5 +89,5 @@ def fingerprint(data: LabeledFaces) -> str:
 
 
 def picture_digests(faces: NDArray[np.uint8]) -> list[str]:
-    """A short name for each picture of faces (n, 96, 96), whatever its labels: the same picture, the same name."""
+    """Digest of each image of faces (n, 96, 96), independent of its labels."""
     return [hashlib.blake2b(np.ascontiguousarray(face).data, digest_size=8).hexdigest() for face in faces]

@@ -1,8 +1,8 @@
-"""What training does with absent points: the strategies.
+"""Strategies for missing labels.
 
-Each takes the training rows' points (n, k, 2) and observed (n, k), and says which rows to train on, which points to
-believe there, and which of these count. The loss is always masked, so the strategies cannot contradict each other.
-Values are learned from the rows given: give training rows only.
+Each takes the training rows' points (n, k, 2) and observed (n, k) and returns the rows to train on, their points, and
+which of these count. The loss is always masked, so a point that stays unobserved is ignored. Values are computed from
+the given rows: pass training rows only, or the validation rows leak.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ Observed = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Filled:
-    """What to train on. A point that nobody could fill stays unobserved and out of the loss."""
+    """Training rows after imputation. A point without a value stays unobserved."""
 
     kept: NDArray[np.int64]
     """positions of the rows to train on, (m,)"""
     points: Points
     """(m, k, 2)"""
     observed: Observed
-    """(m, k): labeled or filled"""
+    """(m, k): labeled or imputed"""
 
 
 def fill(points: Points, observed: Observed, strategy: str, seed: int = 0) -> Filled:
-    """Carry out a strategy of STRATEGIES; `seed` matters for those that shuffle."""
+    """Apply a strategy of STRATEGIES; `seed` is used by those that shuffle."""
     if strategy not in STRATEGIES:
         raise unknown("strategy for missing points", strategy, STRATEGIES)
     return STRATEGIES[strategy](points, observed, seed)
 
 
 def mask(points: Points, observed: Observed, seed: int) -> Filled:
-    """Train on what was labeled, guess nothing."""
+    """Train on labeled points only; no imputation."""
     return Filled(np.arange(len(points)), points, observed)
 
 
@@ -52,54 +52,50 @@ def drop(points: Points, observed: Observed, seed: int) -> Filled:
 
 
 def mean(points: Points, observed: Observed, seed: int) -> Filled:
-    """Every gap gets the mean of the labeled values of its coordinate."""
-    count = observed.sum(axis=0)
+    """Every gap gets the mean of its coordinate's labels."""
     total = np.where(observed[:, :, None], points, 0).sum(axis=0, dtype=np.float64)
-    return _constant(points, observed, total / np.maximum(count, 1)[:, None])
+    return _constant(points, observed, total / np.maximum(observed.sum(axis=0), 1)[:, None])
 
 
 def median(points: Points, observed: Observed, seed: int) -> Filled:
-    """Every gap gets the median of the labeled values of its coordinate."""
+    """Every gap gets the median of its coordinate's labels."""
     value = np.zeros(points.shape[1:])
-    for k in range(points.shape[1]):
-        if observed[:, k].any():
-            value[k] = np.median(points[observed[:, k], k], axis=0)
+    for k in np.flatnonzero(observed.any(axis=0)):
+        value[k] = np.median(points[observed[:, k], k], axis=0)
     return _constant(points, observed, value)
 
 
 def forward(points: Points, observed: Observed, seed: int) -> Filled:
-    """Every gap gets the last labeled value above it; gaps before the first one stay."""
+    """Every gap gets the last label above it; gaps before the first label stay."""
     return _from_rows(points, observed, _last_labeled(observed))
 
 
 def backward_forward(points: Points, observed: Observed, seed: int) -> Filled:
-    """After a shuffle, every gap gets the next labeled value below it, or else the last one above it.
+    """After a shuffle, every gap gets the next label below it, or else the last one above it.
 
-    The shuffle matters: in the competition's files all rows of one source come first, and an unshuffled fill gives
-    thousands of rows the same few faces' brows.
+    The shuffle matters: in the competition's files all rows of one source come first, and without it thousands of rows
+    get the eyebrows of the same few faces.
     """
     order = np.random.default_rng(seed).permutation(len(points))
     shuffled = observed[order]
-    below = len(points) - 1 - _last_labeled(shuffled[::-1])[::-1]
-    below = np.where(below < len(points), below, -1)  # the reversed -1, "none", has become n
-    rows = np.where(below >= 0, below, _last_labeled(shuffled))
+    below = len(points) - 1 - _last_labeled(shuffled[::-1])[::-1]  # n where there is none below
+    rows = np.where(below < len(points), below, _last_labeled(shuffled))
     origin = np.empty_like(rows)
     origin[order] = np.where(rows >= 0, order[rows], -1)
     return _from_rows(points, observed, origin)
 
 
 def interpolate(points: Points, observed: Observed, seed: int) -> Filled:
-    """Every gap gets a value on the line between its labeled neighbors above and below, in row order.
+    """Every gap gets a linear interpolation between the labels above and below, in row order.
 
-    Like pandas' `interpolate`: gaps after the last label repeat it, gaps before the first one stay.
+    Like `interpolate` of pandas: gaps after the last label repeat it, gaps before the first one stay.
     """
     filled = points.copy()
     rows = np.arange(len(points))
-    for k in range(points.shape[1]):
+    for k in np.flatnonzero(observed.any(axis=0)):
         known = np.flatnonzero(observed[:, k])
-        if len(known):
-            for axis in range(2):
-                filled[:, k, axis] = np.interp(rows, known, points[known, k, axis])
+        for axis in range(2):
+            filled[:, k, axis] = np.interp(rows, known, points[known, k, axis])
     return Filled(rows, filled, _last_labeled(observed) >= 0)
 
 

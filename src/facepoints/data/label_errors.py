@@ -1,4 +1,4 @@
-"""The list of suspects: audit.csv, in and out, and data without what is on it."""
+"""Label issues: reading and writing audit.csv, and data without its issues."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from facepoints.errors import BadChoice, BadFile
 from facepoints.files import write_text
 
 KINDS = ("duplicate", "swapped", "displaced", "mismatched", "outside")
-"""What can be suspected of a row; one word in the column `kind` of audit.csv."""
-OF_POINTS = ("displaced", "outside")
+"""The values of the column `kind` of audit.csv."""
+POINT_KINDS = ("displaced", "outside")
 """The kinds that concern a single point; the others concern the whole row."""
 COLUMNS = ("row", "kind", "keypoint", "score", "other_row")
-DOUBT = 0.5
-"""Score from which a label is left out unless somebody says otherwise: it is wrong rather than right."""
+ISSUE_THRESHOLD = 0.5
+"""Default score from which a label is left out: more likely wrong than right."""
 
 
 @dataclass(frozen=True)
@@ -32,17 +32,17 @@ class LabelIssue:
     kind: str
     """one of KINDS"""
     keypoint: str
-    """name of the point, where the kind concerns one; else empty"""
+    """name of the point for POINT_KINDS; else empty"""
     score: float
-    """0 to 1: the probability that it is so; for `outside` the pixels beyond the edge, 1 at most"""
+    """0 to 1: probability of the issue; for `outside` the distance from the image in px, at most 1"""
     other_row: int | None = None
-    """the twin, or the row whose labels these seem to be"""
+    """the near-duplicate, or the row that these labels seem to belong to"""
     reason: str = ""
-    """in one sentence; not in audit.csv"""
+    """one sentence; not in audit.csv"""
 
 
 def write_label_issues(label_issues: list[LabelIssue], path: Path) -> None:
-    """Write audit.csv whole, in the order given: the most suspicious first."""
+    """Write audit.csv in the given order: highest score first."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(COLUMNS)
@@ -52,14 +52,14 @@ def write_label_issues(label_issues: list[LabelIssue], path: Path) -> None:
 
 
 def read_label_issues(path: Path) -> list[LabelIssue]:
-    """The lines of an audit.csv, in its order; raises BadFile in one line for anything else."""
+    """The issues of an audit.csv, in its order; raises BadFile for any other content."""
+    remedy = "Give the audit.csv that `facepoints audit` writes."
     try:
         text = path.read_text("utf-8")
     except OSError as error:
-        why = error.strerror or str(error)
-        raise BadFile(f"{path}: cannot be read ({why}). Give the audit.csv that `facepoints audit` writes.") from error
+        raise BadFile(f"{path}: cannot be read ({error.strerror or error}). {remedy}") from error
     except UnicodeDecodeError as error:
-        raise BadFile(f"{path}: not a text file. Give the audit.csv that `facepoints audit` writes.") from error
+        raise BadFile(f"{path}: not a text file. {remedy}") from error
     lines = csv.reader(io.StringIO(text))
     header = next(lines, [])
     if tuple(header) != COLUMNS:
@@ -70,7 +70,7 @@ def read_label_issues(path: Path) -> list[LabelIssue]:
 
 def _label_issue(path: Path, line: int, fields: list[str]) -> LabelIssue:
     def bad(what: str) -> BadFile:
-        return BadFile(f"{path} line {line:,}: {what}. Mend the line or run the audit again.")
+        return BadFile(f"{path} line {line:,}: {what}. Correct the line or run the audit again.")
 
     if len(fields) != len(COLUMNS):
         raise bad(f"{len(fields)} fields, expected {len(COLUMNS)}")
@@ -79,7 +79,7 @@ def _label_issue(path: Path, line: int, fields: list[str]) -> LabelIssue:
         raise bad(f"row is '{row}' and other_row '{other}', expected whole numbers (other_row may be empty)")
     if kind not in KINDS:
         raise bad(f"no kind '{kind}'; there are: {', '.join(KINDS)}")
-    if kind in OF_POINTS and not keypoint:
+    if kind in POINT_KINDS and not keypoint:
         raise bad(f"kind '{kind}' concerns one point, but keypoint is empty")
     try:
         value = float(score)
@@ -94,49 +94,45 @@ def without_label_issues(
     data: LabeledFaces,
     path: Path,
     *,
-    threshold: float = DOUBT,
+    threshold: float = ISSUE_THRESHOLD,
     keep_best: float | None = None,
     corrections: list[Correction] | None = None,
 ) -> LabeledFaces:
-    """The data without what an audit.csv holds for wrong.
+    """The data without the issues of an audit.csv.
 
-    Rows that are swapped or foreign are left out; of the others only the point that is displaced or outside. Twins
-    stay, both of them: splits keep them on one side, two annotations of one picture average each other's error, and
-    where they contradict each other the audit has said, on a line of its own, which of the two does not fit.
+    Rows that are swapped or mismatched are left out; of the others only the point that is displaced or outside.
+    Near-duplicates stay: splits keep them on one side, and averaging two annotations of one image reduces their error.
+    Where two annotations contradict each other, the audit lists the wrong one separately.
 
-    What scores at least `threshold` goes; with `keep_best` instead the worst rows go until that share of all rows is
-    left untouched. Suspects that somebody looked at (`corrections`) are left to that verdict.
+    Issues with at least `threshold` are left out. With `keep_best` the rows with the highest scores are left out
+    instead, until that share of all rows remains. Issues that a user has reviewed (`corrections`) are not applied.
     """
     if keep_best is not None and not 0 < keep_best <= 1:
         raise BadChoice(f"keep_best is {keep_best:g}, expected a share above 0, 1 at most (0.99 keeps the best 99 %)")
-    seen = {(c.row, c.kind, c.keypoint) for c in corrections or []}
+    reviewed = {(c.row, c.kind, c.keypoint) for c in corrections or []}
     label_issues = [
-        s for s in read_label_issues(path) if s.kind != "duplicate" and (s.row, s.kind, s.keypoint) not in seen
+        s for s in read_label_issues(path) if s.kind != "duplicate" and (s.row, s.kind, s.keypoint) not in reviewed
     ]
     if keep_best is None:
         chosen = [s for s in label_issues if s.score >= threshold]
     else:
         rows = list(dict.fromkeys(s.row for s in sorted(label_issues, key=lambda s: -s.score)))
-        # a hair more than the product: 100 * (1 - 0.99) is 0.99999... in binary
+        # slightly more than the product: 100 * (1 - 0.99) is 0.99999... in binary
         worst = set(rows[: int(len(data) * (1 - keep_best) + 1e-6)])
         chosen = [s for s in label_issues if s.row in worst]
     position = {row: i for i, row in enumerate(data.row.tolist())}
     observed, kept = np.array(data.observed), np.ones(len(data), bool)
     for s in chosen:
         if s.row not in position:
-            continue  # left out before, as broken or by a correction
-        if s.kind not in OF_POINTS:
+            continue  # already left out, as broken or by a correction
+        if s.kind not in POINT_KINDS:
             kept[position[s.row]] = False
         elif s.keypoint in data.keypoints.names:
             observed[position[s.row], data.keypoints.index(s.keypoint)] = False
-    _check_rows(path, label_issues, data)
+    last = int(data.row.max()) if len(data) else -1
+    missing = next((s.row for s in label_issues if s.row > last), None)
+    if missing is not None:
+        what = f"row {missing:,} is not in the data, whose last row is {last:,}"
+        raise BadFile(f"{path}: {what}. Give the audit.csv of the same files.")
     points = np.where(observed[..., None], data.points, np.float32(0))
     return replace(data, points=points, observed=observed).take(kept & observed.any(axis=1))
-
-
-def _check_rows(path: Path, label_issues: list[LabelIssue], data: LabeledFaces) -> None:
-    last = int(data.row.max()) if len(data) else -1
-    beyond = [s for s in label_issues if s.row > last]
-    if beyond:
-        what = f"row {beyond[0].row:,} is not in the data, whose last row is {last:,}"
-        raise BadFile(f"{path}: {what}. Give the audit.csv of these very files.")

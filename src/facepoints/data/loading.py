@@ -1,4 +1,4 @@
-"""DATA as a person names it: a folder with the competition's files or labeled photos, a CSV, or the word `synthetic`."""
+"""DATA: a folder with the competition's files or labeled photos, a single table, or the word `synthetic`."""
 
 from __future__ import annotations
 
@@ -13,49 +13,46 @@ from facepoints.data.synthetic.faces import synthetic_submission, synthetic_trai
 from facepoints.errors import BadFile
 
 SYNTHETIC = "synthetic"
-"""The word that stands for built-in faces, wherever a folder could."""
+"""The word that stands for built-in generated faces."""
 
 LABEL_FILES = ("training.csv", "training.zip", "points.csv", "points.zip")
-"""Where a folder's labels are: in the first of these that is there."""
+"""A folder's labels: the first of these files that exists."""
 
 
 def load_training(
-    data: str,
+    data: str | Path,
     *,
     skip_broken: bool = False,
     say: Callable[[str], None] = print,
     progress: Progress | None = None,
 ) -> LabeledFaces:
-    """The labeled faces of DATA: the header tells whether a row holds pixels or names a photo.
+    """The labeled faces of DATA. The header decides whether a table holds pixels or names photos.
 
-    `say` is told of each row that `skip_broken` leaves out; `progress` is called after each photo.
+    `say` gets one line for each row that `skip_broken` leaves out; `progress` is called after each photo.
     """
     if data == SYNTHETIC:
         return synthetic_training()
     labels = _label_file(Path(data))
     if labels.is_file() and labels.suffix.lower() in (".csv", ".zip") and names_photos(labels):
-        photos = read_labeled_photos(labels, skip_broken=skip_broken, on_skip=say, progress=progress)
-        return photos.faces
+        return read_labeled_photos(labels, skip_broken=skip_broken, on_skip=say, progress=progress).faces
     return read_training(labels, skip_broken=skip_broken, on_skip=say)
 
 
-def load_submission_faces(data: str) -> SubmissionFaces:
+def load_submission_faces(data: str | Path) -> SubmissionFaces:
     """The test images and the look-up table of DATA."""
-    if data == SYNTHETIC:
-        return synthetic_submission()[0]
-    return read_submission_faces(Path(data))
+    return synthetic_submission()[0] if data == SYNTHETIC else read_submission_faces(Path(data))
 
 
-def submission_faces_if_present(data: str) -> SubmissionFaces | None:
-    """The test images of DATA, or None where a folder has no look-up table or DATA is one file."""
+def submission_faces_if_present(data: str | Path) -> SubmissionFaces | None:
+    """The test images of DATA; None for a single file or a folder without a look-up table."""
     place = Path(data)
     if data != SYNTHETIC and not any((place / name).exists() for name in ("IdLookupTable.csv", "IdLookupTable.zip")):
         return None
     return load_submission_faces(data)
 
 
-def files_of(data: str) -> list[Path]:
-    """The files that DATA consists of; none for drawn faces."""
+def files_of(data: str | Path) -> list[Path]:
+    """The files of DATA; none for synthetic faces."""
     place = Path(data)
     if data == SYNTHETIC:
         return []
@@ -63,7 +60,7 @@ def files_of(data: str) -> list[Path]:
 
 
 def _label_file(place: Path) -> Path:
-    """The file with labels in a folder; what is no folder is taken for that file itself."""
+    """The file with labels in a folder; any other path is that file itself."""
     if not place.is_dir():
         return place
     found = next((place / name for name in LABEL_FILES if (place / name).is_file()), None)

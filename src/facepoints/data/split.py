@@ -1,7 +1,7 @@
-"""Training and validation rows: by group and source, so that no picture stands on both sides.
+"""Training and validation rows, split by group and source.
 
-The same picture twice, or two film frames of one person, tell a model the answers to its own examination. Rows whose
-pictures are alike are therefore one group, and a group is never cut.
+The same image twice, or two film frames of one person, would leak from training into validation. Rows with similar
+images therefore form one group, and a group is never split.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from facepoints.errors import BadChoice
 
 @dataclass(frozen=True)
 class Split:
-    """Positions (not row numbers) of the faces to train on and of those to validate on."""
+    """Positions (not row numbers) of the training and of the validation faces."""
 
     training: NDArray[np.int64]
     validation: NDArray[np.int64]
 
 
 def split_groups(data: LabeledFaces, fraction: float, seed: int) -> Split:
-    """Validation rows drawn by groups, in both sources' proportions. The same for the same data and seed.
+    """Random groups for validation, with the same share of each source. Deterministic for the same data and seed.
 
-    `fraction` of each source's rows goes to validation, but for the rounding that whole groups ask for.
+    `fraction` of each source's rows goes to validation, up to the rounding that whole groups need.
     """
     _check(len(data), fraction)
     group = group_alike(data.faces)
@@ -41,20 +41,19 @@ def split_groups(data: LabeledFaces, fraction: float, seed: int) -> Split:
         for g in order:
             if got >= wanted:
                 break
-            # a group too large for what is still wanted is passed over, smaller ones may follow
+            # a group larger than the rest needed is skipped; smaller ones may follow
             if size[g] and not validation[g] and got + size[g] / 2 <= wanted:
-                members = group == g
-                validation |= members
+                validation |= group == g
                 got += size[g]
     return _sides(validation)
 
 
 def deal_folds(data: LabeledFaces, folds: int, seed: int) -> NDArray[np.int64]:
-    """The fold of each row, int (n,): whole groups of alike faces, each fold with its share of each source."""
+    """The fold of each row, int (n,): whole groups of similar faces, each fold with its share of each source."""
     group = group_alike(data.faces)
     groups = np.unique(group)
     if len(groups) < folds:
-        raise BadChoice(f"{len(data)} faces make {len(groups)} groups of alike ones, too few for {folds} folds")
+        raise BadChoice(f"{len(data)} faces make {len(groups)} groups of similar ones, too few for {folds} folds")
     fold = np.full(len(data), -1)
     sources = int(data.source.max()) + 1
     filled = np.zeros((folds, sources))
@@ -68,7 +67,7 @@ def deal_folds(data: LabeledFaces, folds: int, seed: int) -> NDArray[np.int64]:
 
 
 def split_last(data: LabeledFaces, fraction: float) -> Split:
-    """The last rows are for validation, as in Keras' `validation_split`. Twins leak across; that is its nature."""
+    """The last rows for validation, like `validation_split` of Keras. Near-duplicates leak from side to side."""
     _check(len(data), fraction)
     first = int(len(data) * (1 - fraction))  # Keras rounds the training part down
     return _sides(np.arange(len(data)) >= first)

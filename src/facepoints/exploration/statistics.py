@@ -10,14 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.data.dataset import LabeledFaces
-from facepoints.data.similarity import embed
+from facepoints.data.similarity import SAME_IMAGE, similar_pairs
 from facepoints.data.tables.pixel_text import pixel_text
 from facepoints.errors import BadFile
 from facepoints.metrics import source_name
-
-NEAR_DUPLICATES = 0.97
-"""Likeness (see `data.split.embed`) from which a test and a training image are taken to be one picture."""
-_BLOCK = 512
 
 
 @dataclass(frozen=True)
@@ -178,11 +174,10 @@ def facts_of_test(
     asked_values: int,
 ) -> TestFacts:
     """What test images (m, 96, 96) have in common with the training images."""
-    ours, theirs = embed(data.faces), embed(faces)
-    near_duplicates = []
-    for start in range(0, len(theirs), _BLOCK):
-        likeness = theirs[start : start + _BLOCK] @ ours.T
-        for i, j in zip(*np.nonzero(likeness > NEAR_DUPLICATES), strict=True):
-            near_duplicates.append((int(image_id[start + i]), int(data.row[j]), round(float(likeness[i, j]), 4)))
+    pairs, similarities = similar_pairs(faces, SAME_IMAGE, data.faces)
+    near_duplicates = [
+        (int(image_id[i]), int(data.row[j]), round(float(similarity), 4))
+        for (i, j), similarity in zip(pairs, similarities, strict=True)
+    ]
     counts = Counter(source_name(int(s)) for s in source)
     return TestFacts(len(faces), asked_values, tuple(near_duplicates), dict(sorted(counts.items())))

@@ -20,7 +20,7 @@ from rich.table import Table
 
 from facepoints.auditing.audit import AuditResult
 from facepoints.data.corrections import FORMAT
-from facepoints.data.label_errors import DOUBT, KINDS, write_label_issues
+from facepoints.data.label_errors import ISSUE_THRESHOLD, KINDS, write_label_issues
 from facepoints.errors import BadFile
 from facepoints.files import write_text
 from facepoints.reports.style import STYLE
@@ -36,12 +36,12 @@ def print_counts(result: AuditResult, console: Console) -> None:
     """Print a table: for each kind the number of issues, and the rows with the highest scores."""
     table = Table("kind", title="Label issues and near-duplicates", title_justify="left")
     table.add_column("listed", justify="right")
-    table.add_column(f"score ≥ {DOUBT:g}", justify="right")
+    table.add_column(f"score ≥ {ISSUE_THRESHOLD:g}", justify="right")
     table.add_column("rows with the highest scores")
     for kind in KINDS:
         own = [issue for issue in result.issues if issue.kind == kind]
         first = ", ".join(str(issue.row) for issue in own[:6])
-        table.add_row(kind, str(len(own)), str(sum(issue.score >= DOUBT for issue in own)), first)
+        table.add_row(kind, str(len(own)), str(sum(issue.score >= ISSUE_THRESHOLD for issue in own)), first)
     console.print(table)
 
 
