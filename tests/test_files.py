@@ -19,9 +19,9 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 
-from facepoints.files import written_whole
+from facepoints.files import atomic_write
 
-with written_whole(Path(sys.argv[1])) as beside:
+with atomic_write(Path(sys.argv[1])) as beside:
     beside.write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)
 """
