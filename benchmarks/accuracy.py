@@ -1,14 +1,14 @@
-"""How accurate each recipe is: trains every recipe of the book on the same rows and writes one table.
+"""Accuracy of each recipe: trains every built-in recipe on the same rows and writes one table.
 
-    python benchmarks/accuracy.py DATA --out runs/book [--suspects audit.csv] [--readme README.md]
+    python benchmarks/accuracy.py DATA --out runs/book [--label-issues audit.csv] [--readme docs/results.md]
 
-All recipes get the same validation rows (5 % of the rows by groups: those that `flagship` keeps aside), whatever split
-they would choose themselves, and are scored on all points of these rows: a recipe with fewer keypoints answers the
-others with their typical place. Each may take the epochs that BUDGET says, a few minutes of one core; `--epochs
-RECIPE=N` gives more or fewer. `--suspects` leaves out, of training and of scoring, what an audit holds for wrong.
+All recipes get the same validation rows (5 % of the rows by groups: those that `flagship` holds out) instead of their
+own split, and are scored on all points of these rows: a recipe with fewer keypoints predicts the mean shape for the
+others. BUDGET limits the epochs of each, to a few minutes of one core; `--epochs RECIPE=N` changes the limit.
+`--label-issues` leaves out, in training and in scoring, what an audit considers wrong.
 
-A run that is there is not trained again and a stopped one goes on, so the script can be stopped at any time; several
-may share a folder, each with other recipes for `--only`. `--trained RECIPE=RUN` takes a run that lies elsewhere.
+Finished runs are not trained again and an interrupted one is resumed, so the script can be stopped at any time. Several
+processes can share a folder, each with other recipes for `--only`. `--trained RECIPE=RUN` uses a run in another folder.
 The table is written once every recipe is trained.
 """
 
@@ -58,17 +58,17 @@ BUDGET = {
     "base-extended": 10,
     "masked": 3,
 }
-"""Epochs that a recipe may take here; those that are not named take all of their own."""
+"""Limit of the epochs of a recipe; the others take all of their epochs."""
 
 
 @dataclass(frozen=True)
 class Bench:
-    """What all trainings share."""
+    """What all trainings have in common."""
 
     data: LabeledFaces
     rows: Split
     evaluation: LabeledFaces
-    """the validation rows, without the labels that are held for wrong"""
+    """the validation rows, without the labels that the audit considers wrong"""
     out: Path
     console: Console
     label_issues: str = ""
@@ -76,30 +76,30 @@ class Bench:
     trained: dict[str, Path] = field(default_factory=dict)
 
     def recipe(self, name: str, recipe: Recipe | None = None) -> Recipe:
-        """The recipe, or a variant of one, as it is trained here: on the same rows as all others, within the budget."""
+        """The recipe, or a variant of one, with the common rows and the budget."""
         book = recipe or BUILTIN_RECIPES[name][0]
         one = book.replace(split="groups", validation_fraction=FRACTION, seed=SEED, drop_label_issues=self.label_issues)
         if one.teacher:
             one = one.replace(teacher=str(self.folder(one.teacher)))
         budget = min(one.epochs, BUDGET.get(book.name, one.epochs))
-        epochs = self.epochs.get(book.name, budget)  # a variant has its recipe's
+        epochs = self.epochs.get(book.name, budget)  # a variant has the budget of its recipe
         if epochs != one.epochs:
             one = one.replace(epochs=epochs, squared_epochs=min(one.squared_epochs, epochs // 4))
         return one
 
     @cached_property
     def groups(self) -> NDArray[np.int64]:
-        """(n,): judged faces of the same number are alike."""
+        """(n,): validation faces with the same number are near-duplicates."""
         return group_alike(self.evaluation.faces)
 
     def folder(self, name: str) -> Path:
         return self.trained.get(name, self.out / name)
 
     def train(self, name: str, recipe: Recipe | None = None) -> None:
-        """Train a recipe of the book, or a variant of this name, if it is not trained yet."""
+        """Train a built-in recipe, or a variant with this name, if it is not trained yet."""
         self.console.print(f"[bold]{name}[/]")
         if name in self.trained:
-            self.console.print(f"  is in {self.trained[name]}", markup=False, highlight=False)
+            self.console.print(f"  trained in {self.trained[name]}", markup=False, highlight=False)
             return
         one, shown = self.recipe(name, recipe), [TrainingProgress(self.console)]
         try:
@@ -111,31 +111,31 @@ class Bench:
         return (self.folder(name) / "scores.json").exists()
 
     def run(self, name: str, recipe: Recipe | None = None) -> TrainedRun:
-        """The finished run; raises BadChoice where it is not what would be trained here."""
+        """The finished run; raises BadChoice if it differs from what this script trains."""
         folder = self.folder(name)
         run, wanted = open_run(folder), self.recipe(name, recipe)
         kept = read_toml(folder / "recipe.toml")
-        # whoever trained it may have called these files something else
-        told = (
+        # the same files may have had other names
+        ignored = (
             {"teacher", "drop_label_issues"}
             if bool(kept.drop_label_issues) == bool(wanted.drop_label_issues)
             else {"teacher"}
         )
-        if changed := {f: v for f, v in wanted.differences(kept).items() if f not in told}:
+        if changed := {f: v for f, v in wanted.differences(kept).items() if f not in ignored}:
             what, value = next(iter(changed.items()))
-            raise BadChoice(f"{folder}: is no run of {name} as it is trained here ({what} is not {value!r} there)")
+            raise BadChoice(f"{folder}: not a run of {name} as trained here ({what} is not {value!r} there)")
         if not run.held_out_rows(self.evaluation).chosen.all():
-            raise BadChoice(f"{folder}: has seen some of the rows that all are judged on; train it here")
+            raise BadChoice(f"{folder}: was trained on some of the validation rows; train it here")
         return run
 
     def answers(self, run: TrainedRun) -> NDArray[np.float32]:
-        """(n, k, 2) px: what the best epoch says of the judged faces, of all points of the data."""
+        """Predictions (n, k, 2) px of the best epoch for the validation faces, for all points of the data."""
         return run.model.predict_all(self.evaluation.faces, self.evaluation.source)
 
     def figures(
         self, name: str, run: TrainedRun, answers: NDArray[np.float32], recipe: Recipe | None = None
     ) -> dict[str, Any]:
-        """The line of the table: scores of its answers (n, k, 2) px, its size, what its training took."""
+        """A line of the table: scores of the predictions (n, k, 2) px, number of parameters, training time."""
         evaluation, one = self.evaluation, self.recipe(name, recipe)
         labels = evaluation.points, evaluation.observed, evaluation.source, evaluation.keypoints
         scores = score(answers, *labels, groups=self.groups)
@@ -162,19 +162,21 @@ def _parts(scores: Scores) -> dict[str, Any]:
 
 
 def arguments(about: str) -> argparse.ArgumentParser:
-    """What every script that trains the book may be told."""
+    """The arguments of the scripts that train all recipes."""
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("data", help="folder with the competition's files, or 'synthetic'")
     parser.add_argument("--out", type=Path, default=Path("runs/book"), help="where the runs are")
     parser.add_argument("--only", action="append", default=[], metavar="RECIPE", help="train just these")
     parser.add_argument("--epochs", action="append", default=[], metavar="RECIPE=N", help="more or fewer epochs")
-    parser.add_argument("--trained", action="append", default=[], metavar="RECIPE=RUN", help="a run that is there")
-    parser.add_argument("--suspects", metavar="FILE", default="", help="audit.csv: labels to leave out, everywhere")
+    parser.add_argument("--trained", action="append", default=[], metavar="RECIPE=RUN", help="use this finished run")
+    parser.add_argument(
+        "--label-issues", metavar="FILE", default="", help="audit.csv: labels to leave out in training and scoring"
+    )
     return parser
 
 
 def bench_from(args: argparse.Namespace, console: Console, variants: Collection[str] = ()) -> Bench:
-    """The bench that the command line asks for; raises BadChoice before anything takes long."""
+    """The bench for these arguments; raises BadChoice before anything slow starts."""
     for name in args.only:
         if name not in BUILTIN_RECIPES and name not in variants:
             raise BadChoice(f"--only {name}: expected one of {', '.join((*BUILTIN_RECIPES, *variants))}")
@@ -228,25 +230,25 @@ def main() -> None:
 
 
 def _around(readme: Path) -> tuple[str, str]:
-    """What stands before and after the table; raises BadChoice where there is no place for it."""
+    """The text before and after the table; raises BadChoice if the marks are absent."""
     text = readme.read_text("utf-8") if readme.exists() else ""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise BadChoice(f"--readme {readme}: has no place for the table; put the lines {BEGIN} and {END} there")
+        raise BadChoice(f"--readme {readme}: no place for the table; add the lines {BEGIN} and {END} there")
     return before, after
 
 
 def caption(bench: Bench) -> str:
-    """On what all were scored, and what flatters them."""
+    """The rows of the table, and what makes its figures optimistic."""
     labels = int(bench.data.take(bench.rows.validation).observed.sum() - bench.evaluation.observed.sum())
-    wrong = f", without the {labels} labels there that the audit holds for wrong" if bench.label_issues else ""
+    wrong = f", without the {labels} labels there that the audit considers wrong" if bench.label_issues else ""
     return (
-        f"RMSE in pixels on the same {len(bench.rows.validation):,} validation rows{wrong}, 95 % interval over faces; "
-        f"all could learn from the other {len(bench.rows.training):,}. The best epoch of a network was chosen by its "
-        "RMSE on these very rows, which flatters it a little (those of `flagship-ensemble` choose on folds of their "
-        "own). One seed each. Minutes are what a training took where it ran (of `flagship` without its teacher): an "
-        "order of size.\n\n"
+        f"RMSE in pixels on the same {len(bench.rows.validation):,} validation rows{wrong}, with 95 % interval over "
+        f"faces. All recipes trained on the other {len(bench.rows.training):,} rows. The best epoch of a network was "
+        "chosen by its RMSE on the same validation rows, which makes the figures slightly optimistic (the networks of "
+        "`flagship-ensemble` choose on their own folds). One seed each. Minutes are training time on the machine used "
+        "(for `flagship` without its teacher): an order of magnitude.\n\n"
     )
 
 
@@ -254,7 +256,7 @@ def markdown(table: list[dict[str, Any]], bench: Bench) -> str:
     """The table as Markdown, best recipe last, with its caption."""
     lines = [
         caption(bench),
-        "| recipe | all | source A | source B | median face | parameters | epochs | minutes |\n",
+        "| recipe | all | source A | source B | median RMSE per face | parameters | epochs | minutes |\n",
         "|---|---|---|---|---|---|---|---|\n",
     ]
     for row in sorted(table, key=lambda row: -row["all"]["rmse"]):
@@ -269,21 +271,21 @@ def markdown(table: list[dict[str, Any]], bench: Bench) -> str:
 
 
 def ending(row: dict[str, Any]) -> str:
-    """Why a training took fewer epochs than its recipe has."""
+    """The reason why a training took fewer epochs than its recipe has."""
     if row["epochs"] < row["epochs_allowed"]:
         return " (stopped early)"
     return " (capped)" if row["epochs_allowed"] < row["epochs_of_recipe"] else ""
 
 
 def one_line(main: Callable[[], None]) -> None:
-    """Run a script; what is wrong with its input is one line."""
+    """Run a script; a user's mistake is one line and exit code 2."""
     try:
         main()
     except FacepointsError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("stopped; the same command goes on after the last whole epoch", file=sys.stderr)
+        print("stopped; the same command continues after the last complete epoch", file=sys.stderr)
         sys.exit(130)
 
 

@@ -1,10 +1,10 @@
-"""Every known approach to the task, measured alike: writes docs/approaches.md, the page to cite.
+"""Every known approach to the task, measured on the same rows: writes docs/approaches.md.
 
-    python benchmarks/approaches.py DATA --out runs/book [--suspects audit.csv] [--page docs/approaches.md]
+    python benchmarks/approaches.py DATA --out runs/book [--label-issues audit.csv] [--page docs/approaches.md]
 
-Trains what benchmarks/accuracy.py trains, in the same folder and under the same rules, and beside it a few variants
-that differ from a recipe in one thing only: what that thing brings is read from such pairs, by the paired bootstrap
-over faces. It can be stopped at any time and goes on; several may share the folder, each with other names for `--only`.
+Trains what benchmarks/accuracy.py trains, in the same folder and under the same rules, and a few variants that differ
+from a recipe in one setting, whose effect is estimated by a paired bootstrap over faces. The script can be stopped at
+any time and continues; several processes can share the folder, each with other names for `--only`.
 """
 
 from __future__ import annotations
@@ -32,56 +32,62 @@ _HEADER = "| RMSE, px | source A | source B | parameters | epochs | minutes |\n"
 COLORS = {True: "#0072b2", False: "#d55e00"}
 
 WHO: dict[str, tuple[str, str]] = {
-    "dense": ("fully connected net, gaps interpolated", f"{_PROJECT}, as its first model"),
-    "cnn": ("plain CNN, gaps interpolated", f"{_PROJECT}, before augmentation"),
-    "cnn-flip": ("`cnn`, half of the faces mirrored", f"{_PROJECT}; most notebooks that augment"),
-    "cnn-rotated": ("`cnn`, turned by -15, 0 or 15 degrees and shifted, gaps filled both ways", _PROJECT),
-    "cnn-leaky": ("CNN of 20 million parameters, gaps filled with means", f"{_PROJECT}, in Keras"),
-    "cnn-leaky-median": ("`cnn-leaky`, gaps filled with medians", f"{_PROJECT}, in Keras"),
+    "dense": ("fully connected network, interpolated missing labels", f"{_PROJECT}, as its first model"),
+    "cnn": ("plain CNN, interpolated missing labels", f"{_PROJECT}, before augmentation"),
+    "cnn-flip": ("`cnn`, half of the faces flipped", f"{_PROJECT}; most notebooks that augment"),
+    "cnn-rotated": ("`cnn`, rotated by -15, 0 or 15 degrees and shifted, backward-forward fill", _PROJECT),
+    "cnn-leaky": ("CNN of 20 million parameters, mean imputation", f"{_PROJECT}, in Keras"),
+    "cnn-leaky-median": ("`cnn-leaky`, median imputation", f"{_PROJECT}, in Keras"),
     "cnn-leaky-complete": ("`cnn-leaky`, complete rows only", f"{_PROJECT}, in Keras"),
     "cnn-leaky-eight": ("`cnn-leaky`, the eight best-labeled coordinates only", f"{_PROJECT}, in Keras"),
-    "cnn-five": ("five convolutions, gaps filled from the row before", f"{_PROJECT}; many notebooks fill so"),
-    "base": ("two strided convolutions, complete rows only", f"{_PROJECT}, as its base line"),
+    "cnn-five": ("five convolutions, forward fill of missing labels", f"{_PROJECT}; many notebooks"),
+    "base": ("two strided convolutions, complete rows only", f"{_PROJECT}, as its baseline"),
     "base-extended": ("`base` with more filters, pooling and dropout", f"{_PROJECT}, extended"),
     "masked": ("`base-extended` with a masked loss on all rows", f"{_PROJECT}, masked"),
-    "cnn-masked": ("maps read by expectation, a head for each source, masked loss, full augmentation", _OURS),
-    "flagship-ensemble": ("five networks on five folds, their mean straightened", f"{_OURS}, for the leaderboard"),
-    "flagship": ("one network taught by `flagship-ensemble`, with expected errors", f"{_OURS}, what ships"),
-    "demo": ("`cnn-masked` made small, meant for drawn faces", f"{_OURS}, for its demo"),
+    "cnn-masked": ("heatmaps decoded by expectation, a head for each source, masked loss, full augmentation", _OURS),
+    "flagship-ensemble": (
+        "mean of five networks on five folds, with linear bias correction",
+        f"{_OURS}, for the leaderboard",
+    ),
+    "flagship": (
+        "one network distilled from `flagship-ensemble`, with expected errors",
+        f"{_OURS}, the bundled weights",
+    ),
+    "demo": ("a small `cnn-masked` for synthetic faces", f"{_OURS}, for its demo"),
 }
-"""What each approach is, and who used it, in words."""
+"""Description and origin of each approach."""
 
 VARIANTS: dict[str, tuple[Recipe, str]] = {
-    "masked, mean fill": (masked.replace(missing="mean"), "masked"),
-    "cnn turned": (cnn.replace(angles=cnn_rotated.angles, shift=cnn_rotated.shift), "cnn"),
+    "masked, mean imputation": (masked.replace(missing="mean"), "masked"),
+    "cnn, rotated": (cnn.replace(angles=cnn_rotated.angles, shift=cnn_rotated.shift), "cnn"),
     "cnn, half as wide": (cnn.replace(width=cnn.width // 2), "cnn"),
     "cnn, a quarter as wide": (cnn.replace(width=cnn.width // 4), "cnn"),
 }
-"""Name -> a recipe that differs in one thing only from a recipe of the book, and the name of that one."""
+"""Name -> a recipe that differs in one setting from a built-in recipe, and the name of that recipe."""
 
-DOUBTFUL = 0.05
-"""Probability of luck from which a difference is not called one."""
+SIGNIFICANT = 0.05
+"""p-value below which a difference is reported as one."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """What was measured: a line for each approach, and draws of the faces to tell them apart."""
+    """The measurements: a line for each approach, and bootstrap resamples of the faces."""
 
     lines: dict[str, dict[str, Any]]
-    drawn: Bootstrap
+    bootstrap: Bootstrap
     distances: dict[str, NDArray[np.float64]]
     """px from the label, for each observed point"""
 
     def difference(self, name: str, other: str) -> Difference:
-        """RMSE of one less that of another, px, on the same draws."""
+        """RMSE of one minus that of the other, px, on the same resamples."""
         names = list(self.lines)
-        return self.drawn.difference(names.index(name), names.index(other))
+        return self.bootstrap.difference(names.index(name), names.index(other))
 
-    def told(self, name: str, other: str) -> str:
+    def in_words(self, name: str, other: str) -> str:
         """The same in words: "0.31 px lower (0.25 to 0.37)"."""
         one = self.difference(name, other)
-        if one.p_value >= DOUBTFUL:
-            return f"no different beyond luck (between {_signed(one.low)} and {_signed(one.high)})"
+        if one.p_value >= SIGNIFICANT:
+            return f"no significant difference (between {_signed(one.low)} and {_signed(one.high)})"
         low, high = sorted((abs(one.low), abs(one.high)))
         return f"{abs(one.value):.2f} px {'lower' if one.value < 0 else 'higher'} ({low:.2f} to {high:.2f})"
 
@@ -92,7 +98,7 @@ class Found:
 def main() -> None:
     parser = arguments(__doc__.splitlines()[0])
     parser.add_argument("--page", type=Path, help="where the page goes; its plot lies beside it")
-    parser.add_argument("--about", default="", metavar="TEXT", help="a word on the data, for the page")
+    parser.add_argument("--about", default="", metavar="TEXT", help="a note on the data, for the page")
     args = parser.parse_args()
     console = Console()
     bench = bench_from(args, console, VARIANTS)
@@ -115,37 +121,40 @@ def main() -> None:
 
 
 def measure(bench: Bench, every: Mapping[str, Recipe | None]) -> Found:
-    """Ask all of them about the same faces."""
+    """Predict the same faces with all of them."""
     evaluation = bench.evaluation
     runs = {name: bench.run(name, recipe) for name, recipe in every.items()}
     answers = {name: bench.answers(run) for name, run in runs.items()}
     each = [squared_error_sums(points, evaluation.points, evaluation.observed) for points in answers.values()]
-    drawn = paired_bootstrap([squares for squares, _ in each], each[0][1], bench.groups)
+    bootstrap = paired_bootstrap([squares for squares, _ in each], each[0][1], bench.groups)
     distances = {
         name: point_distances(points, evaluation.points, evaluation.observed)[evaluation.observed]
         for name, points in answers.items()
     }
     lines = {name: bench.figures(name, run, answers[name], every[name]) for name, run in runs.items()}
-    return Found(lines, drawn, distances)
+    return Found(lines, bootstrap, distances)
 
 
 def page(found: Found, bench: Bench, drawing: str, about: str = "") -> str:
-    """The whole page as Markdown; `drawing` is where its picture lies."""
+    """The page as Markdown; `drawing` is the path of its picture."""
     return "".join(
         [
             "# All approaches, measured\n\n",
-            "What people have done about the task, each trained by the same tool on the same rows and judged on the "
-            f"same others, within a stated budget. {caption(bench)}",
+            "Every known approach to the task, trained by the same tool on the same rows and scored on the same "
+            f"validation rows, within a stated budget. {caption(bench)}",
             f"![Error of each approach, with its interval, and the share of points within a distance]({drawing})\n\n",
-            "## What filling, augmentation and size bring\n\n",
-            *(f"- {sentence}\n" for sentence in (fill_told(found), turns_told(found), size_told(found))),
-            "\nNetworks of a pair differ in nothing but what is named. Differences are paired over faces, with their "
-            "95 % interval in brackets; another seed would move each figure, too, and that is not in them.\n\n",
+            "## Effect of imputation, augmentation and network size\n\n",
+            *(
+                f"- {sentence}\n"
+                for sentence in (imputation_effect(found), augmentation_effect(found), size_effect(found))
+            ),
+            "\nThe networks of a pair differ only in what is named. Differences are paired over faces, with their "
+            "95 % interval in brackets. The variation between seeds is not included.\n\n",
             "## Each approach\n\n",
             f"| approach | what it is | who used it {_HEADER}",
             "|---|---|---|---|---|---|---|---|---|\n",
             *(_line(found, name) for name in _best_first(found, WHO)),
-            "\nVariants that differ from an approach in one thing, for the sentences above:\n\n",
+            "\nVariants that differ from an approach in one setting:\n\n",
             f"| variant | differs from | in {_HEADER}",
             "|---|---|---|---|---|---|---|---|---|\n",
             *(_line(found, name) for name in _best_first(found, VARIANTS)),
@@ -155,37 +164,37 @@ def page(found: Found, bench: Bench, drawing: str, about: str = "") -> str:
     )
 
 
-def fill_told(found: Found) -> str:
-    """Mean fill, complete rows only and a masked loss, with the same network."""
+def imputation_effect(found: Found) -> str:
+    """Mean imputation, complete rows only and a masked loss, with the same network."""
     all_rows, complete = (found.lines[name]["epochs"] for name in ("masked", "base-extended"))
     return (
-        f"**Missing labels:** `masked` learns from all that was labeled and has {found.rmse('masked')}. With the gaps "
-        f"filled with means the same network has {found.rmse('masked, mean fill')}: the masked loss is "
-        f"{found.told('masked', 'masked, mean fill')}. On complete rows only, shown {complete} times where `masked` is "
-        f"shown all rows {all_rows} times, it has {found.rmse('base-extended')}: the masked loss is "
-        f"{found.told('masked', 'base-extended')}."
+        f"**Missing labels:** `masked` trains on all labeled points and has {found.rmse('masked')}. With missing "
+        f"labels replaced by means the same network has {found.rmse('masked, mean imputation')}: the masked loss is "
+        f"{found.in_words('masked', 'masked, mean imputation')}. On complete rows only, {complete} epochs of them against "
+        f"{all_rows} epochs of all rows for `masked`, it has {found.rmse('base-extended')}: the masked loss is "
+        f"{found.in_words('masked', 'base-extended')}."
     )
 
 
-def turns_told(found: Found) -> str:
-    """Mirrored against turned faces, with the same network and filling."""
+def augmentation_effect(found: Found) -> str:
+    """Flipped against rotated faces, with the same network and imputation."""
     return (
-        f"**Augmentation:** the plain CNN has {found.rmse('cnn')}. With half of the faces mirrored it has "
-        f"{found.rmse('cnn-flip')}, which is {found.told('cnn-flip', 'cnn')}; with faces turned by -15, 0 or 15 "
-        f"degrees and shifted {found.rmse('cnn turned')}, which is {found.told('cnn turned', 'cnn')}. Against "
-        f"turning and shifting, mirroring is {found.told('cnn-flip', 'cnn turned')}."
+        f"**Augmentation:** the plain CNN has {found.rmse('cnn')}. With half of the faces flipped it has "
+        f"{found.rmse('cnn-flip')}, which is {found.in_words('cnn-flip', 'cnn')}; with faces rotated by -15, 0 or 15 "
+        f"degrees and shifted {found.rmse('cnn, rotated')}, which is {found.in_words('cnn, rotated', 'cnn')}. Compared with "
+        f"rotation and shift, flipping is {found.in_words('cnn-flip', 'cnn, rotated')}."
     )
 
 
-def size_told(found: Found) -> str:
-    """The same network at three widths, and a small and a large one of other kinds."""
+def size_effect(found: Found) -> str:
+    """The same network at three widths, and a smaller and a larger one of another architecture."""
     half, quarter = "cnn, half as wide", "cnn, a quarter as wide"
     number = {name: f"{found.lines[name]['parameters'] / 1e6:.1f} million parameters" for name in found.lines}
     return (
         f"**Size of the network:** the plain CNN has {found.rmse('cnn')} with {number['cnn']}. Half as wide "
-        f"({number[half]}) it has {found.rmse(half)}, which is {found.told(half, 'cnn')}; a quarter as wide "
-        f"({number[quarter]}) {found.rmse(quarter)}, which is {found.told(quarter, 'cnn')}. Networks of other "
-        f"kinds, in which all else differs, too: `cnn-leaky`, with {number['cnn-leaky']}, has "
+        f"({number[half]}) it has {found.rmse(half)}, which is {found.in_words(half, 'cnn')}; a quarter as wide "
+        f"({number[quarter]}) {found.rmse(quarter)}, which is {found.in_words(quarter, 'cnn')}. Other networks, "
+        f"which also differ in everything else: `cnn-leaky`, with {number['cnn-leaky']}, has "
         f"{found.rmse('cnn-leaky')} in its budget, `cnn-masked`, with {number['cnn-masked']}, "
         f"{found.rmse('cnn-masked')}."
     )
@@ -223,21 +232,21 @@ def _line(found: Found, name: str) -> str:
 def _how(bench: Bench, about: str) -> str:
     capped = ", ".join(f"`{name}` {bench.recipe(name).epochs}" for name in BUDGET)
     own = [f"`{name}` {n}" for name, n in bench.epochs.items() if name not in BUDGET]
-    told = f" But for {', '.join(own)}, ours" if own else " Ours"
+    ours = f" Except for {', '.join(own)}, the recipes of facepoints" if own else " The recipes of facepoints"
     audit = "    facepoints audit DATA --out audit\n" if bench.label_issues else ""
-    words = ["--suspects audit/audit.csv"] if bench.label_issues else []
+    words = ["--label-issues audit/audit.csv"] if bench.label_issues else []
     words += [f"--epochs {name}={n}" for name, n in bench.epochs.items()]
     return (
-        f"Budget: the approaches of others take these epochs, a few minutes of one core each: {capped}.{told} take all "
-        "of their recipe's. A network of 20 million parameters is far from done in that time: its figure says what it "
-        "is worth then, not what it may reach. A variant has the budget of the recipe that it differs from.\n\n"
+        f"Budget: the approaches of others take these epochs, a few minutes of one core each: {capped}.{ours} take "
+        "all of their epochs. A network of 20 million parameters has not converged in that budget: its figure holds for "
+        "the budget, not for a full training. A variant has the budget of the recipe that it differs from.\n\n"
         f"{about + chr(10) * 2 if about else ''}{audit}"
         f"    python benchmarks/approaches.py DATA {' '.join([*words, '--page docs/approaches.md'])}\n"
     )
 
 
 def plot(found: Found, path: Path) -> None:
-    """RMSE with intervals, best at the top, and how many points each has within a distance."""
+    """RMSE with intervals, best at the top, and the share of points within a distance."""
     names = _best_first(found, WHO)
     figure = Figure(figsize=(12, 5.4), layout="constrained", dpi=120)
     left, right = figure.subplots(1, 2, width_ratios=(1.1, 1))

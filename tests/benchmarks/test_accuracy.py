@@ -45,7 +45,7 @@ def test_all_recipes_get_the_same_rows_and_their_budget(
     assert set(accuracy.BUDGET) <= set(BUILTIN_RECIPES)
 
 
-def test_the_flagships_own_rows_are_the_ones_that_all_are_judged_on(accuracy: ModuleType) -> None:
+def test_all_are_scored_on_the_validation_rows_of_the_flagship(accuracy: ModuleType) -> None:
     for name in ("flagship", "flagship-ensemble"):
         recipe = find(name)
         assert (recipe.split, recipe.validation_fraction, recipe.seed) == ("groups", accuracy.FRACTION, accuracy.SEED)
@@ -75,14 +75,14 @@ def test_a_line_says_what_its_training_was(
     elsewhere.train("flagship-ensemble")  # is there: nothing is trained
     assert not (tmp_path / "other").exists()
     assert np.array_equal(elsewhere.answers(elsewhere.run("flagship-ensemble")), answers)
-    with pytest.raises(BadChoice, match="is no run of dense as it is trained here"):
+    with pytest.raises(BadChoice, match="not a run of dense as trained here"):
         bench(accuracy, few_faces, tmp_path, trained={"dense": place["flagship-ensemble"]}).run("dense")
     other = bench(accuracy, few_faces, tmp_path, label_issues="audit.csv", trained=place)
     with pytest.raises(BadChoice, match=r"drop_label_issues is not 'audit\.csv' there"):
         other.run("flagship-ensemble")
 
 
-def test_a_run_that_has_seen_the_judged_rows_is_refused(
+def test_a_run_trained_on_validation_rows_is_refused(
     accuracy: ModuleType, few_faces: LabeledFaces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Recipe
 ) -> None:
     monkeypatch.setitem(
@@ -91,7 +91,7 @@ def test_a_run_that_has_seen_the_judged_rows_is_refused(
     one = bench(accuracy, few_faces, tmp_path)
     other = split_groups(few_faces, 0.3, 1)
     fit(one.recipe("demo"), few_faces, tmp_path / "demo", rows=other)
-    with pytest.raises(BadChoice, match="has seen some of the rows"):
+    with pytest.raises(BadChoice, match="was trained on some of the validation rows"):
         one.run("demo")
 
 
@@ -121,11 +121,11 @@ def test_no_table_before_all_are_trained(
     assert text.endswith("\nafter\n")
     assert "older table" not in text
     assert all(f"| `{name}` |" in text for name in BUILTIN_RECIPES)
-    assert "chosen by its RMSE on these very rows" in text
+    assert "chosen by its RMSE on the same validation rows" in text
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["--epochs", "cnn"], "--epochs cnn: expected RECIPE=VALUE"),
         (["--epochs", "cnn="], "--epochs cnn: expected RECIPE=VALUE"),
@@ -134,24 +134,26 @@ def test_no_table_before_all_are_trained(
         (["--epochs", "cnn=0"], "--epochs cnn=0: expected a number"),
         (["--only", "cnm"], "--only cnm: expected one of"),
         (["--trained", "cnn=no/where"], "--trained cnn=no/where: no finished run there"),
-        (["--readme", "no/where.md"], "has no place for the table"),
+        (["--readme", "no/where.md"], "no place for the table"),
     ],
 )
-def test_what_cannot_be_meant_is_one_line(
+def test_invalid_arguments_are_one_line(
     accuracy: ModuleType,
     words: list[str],
-    told: str,
+    message: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(accuracy, "load_training", lambda data: pytest.fail("read before the words were"))
+    monkeypatch.setattr(
+        accuracy, "load_training", lambda data: pytest.fail("data were read before the arguments were checked")
+    )
     monkeypatch.setattr(sys, "argv", ["accuracy.py", "synthetic", *words])
     with pytest.raises(SystemExit) as ended:
         accuracy.one_line(accuracy.main)
     assert ended.value.code == 2
-    said = capsys.readouterr().err
-    assert told in said
-    assert said.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert printed.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The page of all approaches: each has its line, and its sentences say what the pairs say."""
+"""The page of all approaches: a line for each, and sentences that agree with the measured pairs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def run(approaches: ModuleType, out: Path, monkeypatch: pytest.MonkeyPatch, *wor
     return page
 
 
-def test_every_approach_is_told_of(approaches: ModuleType) -> None:
+def test_every_approach_is_described(approaches: ModuleType) -> None:
     assert set(approaches.WHO) == set(BUILTIN_RECIPES)
 
 
@@ -40,9 +40,11 @@ def test_the_networks_of_a_pair_differ_in_one_thing(
     pairs |= {(bench.recipe("cnn-flip"), bench.recipe("cnn")), (bench.recipe("base-extended"), bench.recipe("masked"))}
     for one, other in pairs:
         changed = set(one.differences(other))
-        # fewer rows are shown more often, which the page says; a turn and a shift count as one thing
+        # fewer rows have more epochs, which the page states; rotation and shift count as one setting
         assert changed in ({"missing"}, {"width"}, {"flip"}, {"angles", "shift"}, {"missing", "epochs"}), one.name
-    assert bench.recipe("cnn turned", approaches.VARIANTS["cnn turned"][0]).epochs == bench.recipe("cnn-flip").epochs
+    assert (
+        bench.recipe("cnn, rotated", approaches.VARIANTS["cnn, rotated"][0]).epochs == bench.recipe("cnn-flip").epochs
+    )
 
 
 def test_no_page_before_all_are_trained(
@@ -53,11 +55,11 @@ def test_no_page_before_all_are_trained(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     pretended({})
-    page = run(approaches, tmp_path / "runs", monkeypatch, "--only", "cnn", "--only", "cnn turned")
+    page = run(approaches, tmp_path / "runs", monkeypatch, "--only", "cnn", "--only", "cnn, rotated")
     assert not page.exists()
-    said = capsys.readouterr().out
-    assert "not trained: dense" in said
-    assert "cnn turned" not in said
+    printed = capsys.readouterr().out
+    assert "not trained: dense" in printed
+    assert "cnn, rotated" not in printed
     with pytest.raises(BadChoice, match="--only cnm: expected one of"):
         run(approaches, tmp_path / "runs", monkeypatch, "--only", "cnm")
 
@@ -68,7 +70,7 @@ def test_the_page_says_what_was_measured(
     pretended(
         {
             "masked": 1.5,
-            "masked, mean fill": 4.0,
+            "masked, mean imputation": 4.0,
             "base-extended": 0.7,
             "flagship": 0.5,
             "cnn-flip": 2.0,
@@ -83,15 +85,15 @@ def test_the_page_says_what_was_measured(
     table = [line.split("`")[1] for line in lines if line.startswith("| `")]
     assert table[0] == "flagship"  # the best first
     fill, turns, size = (line for line in lines if line.startswith("- **"))
-    assert re.search(r"filled with means .* has 4.00 px: the masked loss is \S+ px lower \(", fill)
+    assert re.search(r"replaced by means .* has 4.00 px: the masked loss is \S+ px lower \(", fill)
     assert re.search(r"complete rows only.* has 0.70 px: the masked loss is \S+ px higher \(", fill)
-    assert "has 3.00 px. With half of the faces mirrored it has 2.00 px, which is" in turns
+    assert "has 3.00 px. With half of the faces flipped it has 2.00 px, which is" in turns
     assert re.search(
-        r"which is \S+ px lower .*; with faces turned .* 3.00 px, which is no different beyond luck", turns
+        r"which is \S+ px lower .*; with faces rotated .* 3.00 px, which is no significant difference", turns
     )
-    assert re.search(r"Against turning and shifting, mirroring is \S+ px lower \(", turns)
+    assert re.search(r"Compared with rotation and shift, flipping is \S+ px lower \(", turns)
     assert re.search(r"Half as wide .* it has 5.00 px, which is \S+ px higher \(", size)
-    assert re.search(r"a quarter as wide .* 3.00 px, which is no different beyond luck \(between", size)
+    assert re.search(r"a quarter as wide .* 3.00 px, which is no significant difference \(between", size)
     for low, high in re.findall(r" px (?:lower|higher) \((\S+) to (\S+)\)", text):
         assert float(low) <= float(high)
     assert "`cnn` 9" in text
