@@ -1,4 +1,4 @@
-"""A finder's network as a file: it answers as the network does, in 32 bits and nearly so in 8."""
+"""The face detector as an ONNX file: equal to the network in 32 bits, close to it in 8 bits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from facepoints.models.face_detector import SIDES, STRIDE, FaceMap
 def model() -> FaceMap:
     torch.manual_seed(0)
     model = FaceMap((4, 8, 16), 2)
-    with torch.inference_mode():  # so that batch norms have seen something
+    with torch.inference_mode():  # updates the statistics of the batch norms
         for _ in range(20):
             model(torch.rand(4, 1, 64, 64))
     return model.eval()
@@ -42,7 +42,7 @@ def expected(model: FaceMap, picture: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 96), (8, 8), (160, 24)])
-def test_the_file_answers_as_the_network(model: FaceMap, tmp_path: Path, height: int, width: int) -> None:
+def test_the_file_equals_the_network(model: FaceMap, tmp_path: Path, height: int, width: int) -> None:
     export_face_map(model, tmp_path / "face_detector.onnx", [])
     (picture,) = pictures(1, height, width)
     maps = maps_of(tmp_path / "face_detector.onnx", picture)
@@ -50,7 +50,7 @@ def test_the_file_answers_as_the_network(model: FaceMap, tmp_path: Path, height:
     np.testing.assert_allclose(maps, expected(model, picture), atol=1e-4)
 
 
-def test_eight_bits_answer_nearly_so(model: FaceMap, tmp_path: Path) -> None:
+def test_eight_bits_are_close(model: FaceMap, tmp_path: Path) -> None:
     export_face_map(model, tmp_path / "face_detector.onnx", pictures(8))
     picture = pictures(9)[-1]
     right = expected(model, picture)
@@ -59,11 +59,11 @@ def test_eight_bits_answer_nearly_so(model: FaceMap, tmp_path: Path) -> None:
     assert "DequantizeLinear" in kinds
 
 
-def test_the_file_says_what_it_is_and_nothing_of_where_it_was_made(model: FaceMap, tmp_path: Path) -> None:
+def test_metadata_has_the_given_keys_and_no_local_paths(model: FaceMap, tmp_path: Path) -> None:
     export_face_map(model, tmp_path / "face_detector.onnx", [], {"scenes": 3})
     metadata = {p.key: p.value for p in onnx.load(tmp_path / "face_detector.onnx").metadata_props}
     assert set(metadata) == {METADATA}
-    told = json.loads(metadata[METADATA])
-    assert told["sides"] == list(SIDES)
-    assert told["scenes"] == 3
+    stored = json.loads(metadata[METADATA])
+    assert stored["sides"] == list(SIDES)
+    assert stored["scenes"] == 3
     assert str(Path.cwd()).encode() not in (tmp_path / "face_detector.onnx").read_bytes()

@@ -1,4 +1,4 @@
-"""Export: one file that answers as the run does, and says what it is."""
+"""Export: one file with the run's predictions and its metadata."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from facepoints.keypoints import FIFTEEN, KeypointSet
 from facepoints.models.model import Model
 from facepoints.models.networks import Size
 
-WORDS = {
+METADATA_OF_TEST = {
     "format": 1,
     "keypoints": FIFTEEN.names,
     "mean_shape": [[[0, 0]] * 15] * 2,
@@ -39,14 +39,14 @@ def file(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_the_file_answers_as_the_run(file: Path, tiny_run: Path, few_faces: LabeledFaces) -> None:
+def test_the_file_equals_the_run(file: Path, tiny_run: Path, few_faces: LabeledFaces) -> None:
     points, error = load(file).points(few_faces.faces, few_faces.source)
     expected = open_run(tiny_run).model.predict(few_faces.faces, few_faces.source)
     np.testing.assert_allclose(points, expected, atol=TOLERANCE)
     assert (error > 0).all()
 
 
-def test_the_file_says_what_it_is(file: Path, tiny_run: Path) -> None:
+def test_metadata_describes_the_run(file: Path, tiny_run: Path) -> None:
     facts = load(file).network.facts
     scores = json.loads((tiny_run / "scores.json").read_text())
     assert facts.keypoints == FIFTEEN
@@ -55,18 +55,18 @@ def test_the_file_says_what_it_is(file: Path, tiny_run: Path) -> None:
     assert {"network", "license", "data", "mirror", "precision"} <= set(facts.metadata)
     nose = scores["by_keypoint"]["nose_tip"]["rmse_by_source"]
     np.testing.assert_allclose(facts.mean_error[:, 10], [nose["A"], nose["B"]], atol=1e-4)
-    # where source B never had a point, what A says of it stands in
+    # where source B never labels a keypoint, the value of both sources is used
     assert facts.mean_error[1, 11] == pytest.approx(scores["by_keypoint"]["mouth_left_corner"]["rmse"], abs=1e-4)
 
 
-def test_no_place_of_this_machine_is_in_the_file(file: Path) -> None:
+def test_no_path_of_this_machine_is_in_the_file(file: Path) -> None:
     content = file.read_bytes()
     for word in (str(Path.home()), str(Path(__file__).parents[2]), "site-packages"):
         assert word.encode() not in content
     assert not file.with_suffix(".onnx.data").exists()
 
 
-def test_inputs_and_outputs_are_as_promised(file: Path) -> None:
+def test_inputs_and_outputs_have_the_documented_types(file: Path) -> None:
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     inputs = {one.name: (one.type, one.shape) for one in session.get_inputs()}
     assert inputs["faces"] == ("tensor(uint8)", [inputs["faces"][1][0], 96, 96])
@@ -78,7 +78,7 @@ def test_inputs_and_outputs_are_as_promised(file: Path) -> None:
 @pytest.mark.parametrize("network", ["dense", "leaky"])
 def test_any_network_becomes_a_file(network: str, few_faces: LabeledFaces, tmp_path: Path) -> None:
     model = Model(network, FIFTEEN, Size(width=4, dense_units=16), {}).eval()
-    save_graph(model, WORDS, tmp_path / "model.onnx")
+    save_graph(model, METADATA_OF_TEST, tmp_path / "model.onnx")
     check = compare(model, tmp_path / "model.onnx", few_faces.faces[:5])
     assert check.points <= TOLERANCE
 
@@ -91,7 +91,7 @@ def test_a_file_that_differs_is_refused(file: Path, few_faces: LabeledFaces, tin
 
 
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
-def test_smaller_numbers_cost_little(
+def test_reduced_precision_costs_little(
     precision: str, tiny_run: Path, few_faces: LabeledFaces, file: Path, tmp_path: Path
 ) -> None:
     made = export_run(tiny_run, tmp_path / "small.onnx", precision=precision, data=few_faces)
@@ -112,12 +112,12 @@ def test_decoding_is_the_last_layers_with_weights_and_what_follows(file: Path) -
     weighted = [node.name for node in graph.node if node.op_type in ("Conv", "Gemm", "MatMul")]
     assert graph.node[-1].name in kept
     assert weighted[0] not in kept
-    assert 1 <= len(kept & set(weighted)) <= 2  # the maps, and the offset
+    assert 1 <= len(kept & set(weighted)) <= 2  # heatmaps and offset
 
 
-@pytest.mark.parametrize(("precision", "metadata"), [("int8", "give --data"), ("fp61", "did you mean 'fp16'")])
-def test_what_cannot_be_exported_says_so(tiny_run: Path, tmp_path: Path, precision: str, metadata: str) -> None:
-    with pytest.raises(BadChoice, match=metadata):
+@pytest.mark.parametrize(("precision", "message"), [("int8", "give --data"), ("fp61", "did you mean 'fp16'")])
+def test_an_invalid_precision_is_refused(tiny_run: Path, tmp_path: Path, precision: str, message: str) -> None:
+    with pytest.raises(BadChoice, match=message):
         export_run(tiny_run, tmp_path / "x.onnx", precision=precision)
     assert not (tmp_path / "x.onnx").exists()
 
@@ -140,7 +140,7 @@ def test_a_run_is_exported_once(tiny_run: Path, file: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("change", "metadata"),
+    ("change", "message"),
     [
         ({"format": 99}, "made by a newer facepoints"),
         ({"mean_shape": [1, 2]}, "its metadata is damaged"),
@@ -148,8 +148,8 @@ def test_a_run_is_exported_once(tiny_run: Path, file: Path, tmp_path: Path) -> N
         (None, "none of facepoints"),
     ],
 )
-def test_a_file_of_somebody_else_is_refused(
-    file: Path, tmp_path: Path, change: dict[str, object] | None, metadata: str
+def test_a_file_of_another_program_is_refused(
+    file: Path, tmp_path: Path, change: dict[str, object] | None, message: str
 ) -> None:
     proto = onnx.load(file)
     (entry,) = [one for one in proto.metadata_props if one.key == METADATA]
@@ -157,14 +157,18 @@ def test_a_file_of_somebody_else_is_refused(
     if change is None:
         del proto.metadata_props[:]
     onnx.save(proto, tmp_path / "other.onnx")
-    with pytest.raises(BadRun, match=metadata):
+    with pytest.raises(BadRun, match=message):
         load(tmp_path / "other.onnx")
 
 
-def test_other_points_are_as_good(few_faces: LabeledFaces, tmp_path: Path) -> None:
+def test_other_keypoint_sets_can_be_exported(few_faces: LabeledFaces, tmp_path: Path) -> None:
     own = KeypointSet(("nose_tip", "tail"))
     model = Model("dense", own, Size(dense_units=8), {}).eval()
-    metadata = WORDS | {"keypoints": own.names, "mean_shape": [[[48, 50], [90, 90]]] * 2, "mean_error": [[1, 2]] * 2}
+    metadata = METADATA_OF_TEST | {
+        "keypoints": own.names,
+        "mean_shape": [[[48, 50], [90, 90]]] * 2,
+        "mean_error": [[1, 2]] * 2,
+    }
     save_graph(model, metadata, tmp_path / "own.onnx")
     points, error = load(tmp_path / "own.onnx").points(few_faces.faces[:3])
     assert points.shape == (3, 2, 2)

@@ -1,8 +1,9 @@
-"""Smaller numbers in an exported file: weights of 16 bits, or whole numbers of 8; and what they cost."""
+"""Smaller ONNX files: 16-bit weights or 8-bit arithmetic; and their accuracy and speed."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,8 @@ from facepoints.data.dataset import LabeledFaces
 from facepoints.inference.keypoint_network import KeypointNetwork
 from facepoints.metrics import squared_error_sums
 
-CALIBRATION = 256
-"""Faces that tell which range of values each layer has."""
+CALIBRATION_FACES = 256
+"""Faces on which the value range of each layer is measured."""
 
 _WEIGHTED = ("Conv", "Gemm", "MatMul")
 _ROUNDS = 15
@@ -26,52 +27,50 @@ _ROUNDS = 15
 
 @dataclass(frozen=True)
 class Cost:
-    """What a file answers and how long it takes, on one thread."""
+    """Accuracy, speed and size of a file, on one thread."""
 
     rmse: float | None
-    """of a coordinate, px, on labeled faces; None where nobody gave any"""
+    """per coordinate, px; None without labeled faces"""
     milliseconds: float
-    """for one face, median"""
+    """per face, median"""
     megabytes: float
 
 
 def decoding(graph: onnx.GraphProto) -> set[str]:
-    """Names of the nodes that turn features into places: the last layers with weights, and all behind them.
+    """Names of the nodes that compute coordinates: the last layers with weights, and all that follow.
 
-    There a coordinate needs all the digits it can get: an error of 1/256 is a third of a pixel.
+    Coordinates need full precision there: an error of 1/256 is a third of a pixel.
     """
-    behind: dict[str, set[str]] = {}  # node -> the nodes with weights that its answer goes through
+    later: dict[str, set[str]] = {}  # node -> nodes with weights that depend on it
     readers: dict[str, list[onnx.NodeProto]] = {}
     for node in graph.node:
         for name in node.input:
             readers.setdefault(name, []).append(node)
-    for node in reversed(graph.node):  # ONNX sorts nodes: whoever reads comes later
-        after: set[str] = set()
+    for node in reversed(graph.node):  # ONNX sorts nodes topologically
+        later[node.name] = set()
         for name in node.output:
             for reader in readers.get(name, []):
-                after |= behind[reader.name] | ({reader.name} if reader.op_type in _WEIGHTED else set())
-        behind[node.name] = after
-    return {node.name for node in graph.node if not behind[node.name]}
+                later[node.name] |= later[reader.name] | ({reader.name} if reader.op_type in _WEIGHTED else set())
+    return {node.name for node in graph.node if not later[node.name]}
 
 
-def beside_points(graph: onnx.GraphProto) -> set[str]:
-    """Names of the nodes that the points do not depend on: the small head for expected errors.
+def not_for_points(graph: onnx.GraphProto) -> set[str]:
+    """Names of the nodes on which the points do not depend: the small head for the expected errors.
 
-    In 8 bits it would save nothing, and tell errors of 2.7 pixels where at full precision it tells 2.4.
+    8 bits would save nothing there and bias the estimates: 2.7 px instead of 2.4 px.
     """
-    needed, reaching = {"points"}, set()
+    needed, used = {"points"}, set()
     for node in reversed(graph.node):
         if needed & set(node.output):
             needed |= set(node.input)
-            reaching.add(node.name)
-    return {node.name for node in graph.node} - reaching
+            used.add(node.name)
+    return {node.name for node in graph.node} - used
 
 
 def to_half(source: Path, out: Path) -> None:
-    """Weights as 16-bit numbers, but for those of the decoding; arithmetic stays at 32.
+    """Store weights as 16-bit numbers, except in the decoding; arithmetic stays at 32 bits.
 
-    Half the file at no cost in speed: processors have no 16-bit arithmetic that ONNX Runtime would use, and whoever
-    has it (a GPU, a browser's WebGPU) may choose it at loading time.
+    This halves the file without a change in speed: ONNX Runtime has no 16-bit arithmetic on CPUs.
     """
     proto = onnx.load(source)
     kept = decoding(proto.graph)
@@ -82,48 +81,62 @@ def to_half(source: Path, out: Path) -> None:
             half = onnx.numpy_helper.to_array(weights).astype(np.float16)
             casts.append(onnx.helper.make_node("Cast", [f"{weights.name}_half"], [weights.name], to=weights.data_type))
             weights.CopyFrom(onnx.numpy_helper.from_array(half, f"{weights.name}_half"))
-    nodes = [*casts, *proto.graph.node]  # ONNX Runtime does the casts once, when it loads
+    nodes = [*casts, *proto.graph.node]  # ONNX Runtime evaluates the casts once, at load time
     del proto.graph.node[:]
     proto.graph.node.extend(nodes)
     onnx.save(proto, out)
 
 
-class _Faces(CalibrationDataReader):  # type: ignore[misc]
-    """Faces and sources for the calibration, a batch at a time."""
+def to_int8(source: Path, out: Path, data: LabeledFaces) -> None:
+    """8-bit convolutions and matrix products, weights per channel; value ranges measured on some of the faces."""
+    chosen = data.take(np.linspace(0, len(data) - 1, min(CALIBRATION_FACES, len(data))).astype(int))
+    parts = [slice(start, start + 32) for start in range(0, len(chosen), 32)]
+    batches = [{"faces": chosen.faces[part], "source": chosen.source[part]} for part in parts]
+    quantize(
+        source,
+        out,
+        batches,
+        lambda graph: decoding(graph) | not_for_points(graph),
+        ["Conv", "Gemm", "MatMul", "Add", "Relu"],
+    )
 
-    def __init__(self, data: LabeledFaces) -> None:
-        parts = [slice(start, start + 32) for start in range(0, len(data), 32)]
-        self._batches = iter([{"faces": data.faces[part], "source": data.source[part]} for part in parts])
+
+class _Batches(CalibrationDataReader):  # type: ignore[misc]
+    def __init__(self, batches: Sequence[dict[str, NDArray[Any]]]) -> None:
+        self._batches: Iterator[dict[str, NDArray[Any]]] = iter(batches)
 
     def get_next(self) -> Any:
         return next(self._batches, None)
 
 
-def to_int8(source: Path, out: Path, faces: LabeledFaces) -> None:
-    """Convolutions and matrix products in 8 bits, weights per channel; ranges as some of these faces have them."""
-    rows = np.linspace(0, len(faces) - 1, min(CALIBRATION, len(faces))).astype(int)
+def quantize(
+    source: Path,
+    out: Path,
+    batches: Sequence[dict[str, NDArray[Any]]],
+    full_precision: Callable[[onnx.GraphProto], set[str]],
+    op_types: list[str],
+) -> None:
+    """Quantize operators of these types to 8 bits. batches: calibration inputs; full_precision: nodes to exclude."""
     prepared = out.with_suffix(".prepared.onnx")
     try:
         quant_pre_process(source, prepared, skip_symbolic_shape=True)
-        graph = onnx.load(prepared).graph
-        kept = sorted(decoding(graph) | beside_points(graph))
         quantize_static(
             prepared,
             out,
-            _Faces(faces.take(rows)),
+            _Batches(batches),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            nodes_to_exclude=kept,
-            op_types_to_quantize=["Conv", "Gemm", "MatMul", "Add", "Relu"],
+            nodes_to_exclude=sorted(full_precision(onnx.load(prepared).graph)),
+            op_types_to_quantize=op_types,
         )
     finally:
         prepared.unlink(missing_ok=True)
 
 
 def cost(path: Path, faces: NDArray[np.uint8], labeled: LabeledFaces | None) -> Cost:
-    """Measure a file: RMSE on labeled faces, time for one face of faces (n, 96, 96)."""
+    """Measure a file: RMSE on labeled faces, time per face on faces (n, 96, 96)."""
     network = KeypointNetwork.open(path, threads=1)
     rmse = None
     if labeled is not None:
