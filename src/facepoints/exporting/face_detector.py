@@ -59,7 +59,7 @@ def export_face_map(
         if pictures:
             full, small = Path(scratch) / "full.onnx", Path(scratch) / "small.onnx"
             onnx.save(proto, full)
-            batches = [{"picture": picture[None, None]} for picture in pictures]
+            batches: list[dict[str, NDArray[Any]]] = [{"picture": picture[None, None]} for picture in pictures]
             # without Relu, each layer's output would be rounded twice
             quantize(full, small, batches, _full_precision, ["Conv", "Relu"])
             proto = onnx.load(small)

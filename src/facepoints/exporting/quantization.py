@@ -91,7 +91,9 @@ def to_int8(source: Path, out: Path, data: LabeledFaces) -> None:
     """8-bit convolutions and matrix products, weights per channel; value ranges measured on some of the faces."""
     chosen = data.take(np.linspace(0, len(data) - 1, min(CALIBRATION_FACES, len(data))).astype(int))
     parts = [slice(start, start + 32) for start in range(0, len(chosen), 32)]
-    batches = [{"faces": chosen.faces[part], "source": chosen.source[part]} for part in parts]
+    batches: list[dict[str, NDArray[Any]]] = [
+        {"faces": chosen.faces[part], "source": chosen.source[part]} for part in parts
+    ]
     quantize(
         source,
         out,
