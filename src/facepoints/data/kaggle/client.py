@@ -1,58 +1,33 @@
-"""Kaggle's official client behind five calls that end in time, try again, and fail in one line.
-
-The client by itself waits forever, prints, and on import looks for a key and may end the process. So each call
-runs in a thread of its own whose prints are dropped, watched for signs of life.
-"""
+"""A thin layer over Kaggle's official client: its calls without its prints, its errors as one line."""
 
 from __future__ import annotations
 
-import errno
 import importlib
 import importlib.util
-import time
+import io
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rich.console import Console
-from rich.markup import escape
-
-from facepoints.data.kaggle.key import find_key, without_keys
-from facepoints.data.kaggle.watched_call import Stalled, watched
 from facepoints.errors import BadFile, FacepointsError, KaggleError, MissingExtra
 
 COMPETITION = "facial-keypoints-detection"
 
-PATIENCE = 120.0
-"""Seconds without any sign of life until a call is given up; the client's own pauses last up to 33.
-
-It writes whole MB, so a line that brings less than 9 kB a second counts as dead.
-"""
-
-TRIES = 4
-"""Times that a call is made where the fault may pass: no network, HTTP 429, HTTP 5xx."""
-
-FIRST_WAIT = 2.0
-"""Seconds before the second try; each further pause is twice as long."""
-
-_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+_SETTINGS = "https://www.kaggle.com/settings"
+_NO_KEY = (
+    f"no valid Kaggle key. Sign in at {_SETTINGS}, under API choose Generate New Token, and put it into the file "
+    "~/.kaggle/access_token (then: chmod 600 ~/.kaggle/access_token) or into the environment variable "
+    "KAGGLE_API_TOKEN. A legacy key works too: kaggle.json in ~/.kaggle, or KAGGLE_USERNAME and KAGGLE_KEY"
+)
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Offered:
-    """A file that a competition offers; size in bytes, 0 if Kaggle does not say."""
-
-    name: str
-    size: int
-
-
-@dataclass(frozen=True)
 class Submission:
-    """One entry of the user's list of submissions, newest first; scores are None until there."""
+    """One entry of the user's list of submissions; scores are None until scored."""
 
     ref: int
     message: str
@@ -61,123 +36,99 @@ class Submission:
     public_score: float | None
     private_score: float | None
     fault: str
-    """why it could not be scored, or nothing"""
+    """why it could not be scored, or empty"""
 
 
 class KaggleClient:
-    """The official client for one competition, signed in; whatever is tried again is noted on the console."""
+    """The official client for one competition, signed in."""
 
-    def __init__(self, competition: str, console: Console) -> None:
-        """Find the client and the key and sign in; raises MissingExtra or KaggleError."""
+    def __init__(self, competition: str) -> None:
+        """Sign in; raises MissingExtra without the client and KaggleError without a valid key."""
         self.competition, self.page = competition, f"https://www.kaggle.com/competitions/{competition}"
-        self._console = console
         if importlib.util.find_spec("kaggle") is None:
             raise MissingExtra("Kaggle's official client is not installed. Run: pip install 'facepoints[kaggle]'")
-        self._key = find_key()
-        if self._key.note:
-            self.note(self._key.note)
-        with console.status("signing in at Kaggle ..."):
-            self._api = self._ask("signing in", _sign_in)
+        self._api = self._call("signing in", _sign_in)
 
-    def note(self, line: str) -> None:
-        """Print something that is no result and no failure."""
-        self._console.print(f"[yellow]note:[/] {escape(line)}", highlight=False, soft_wrap=True)
+    def files(self) -> dict[str, int]:
+        """Name -> size in bytes (0 if unknown) of the competition's files."""
 
-    def files(self) -> list[Offered]:
-        """What the competition offers, in the order of its page."""
-
-        def ask() -> list[Offered]:
+        def call() -> dict[str, int]:
             listed = self._api.competition_list_files(self.competition, page_size=100).files
-            return [Offered(str(file.name), int(file.total_bytes or 0)) for file in listed]
+            return {str(file.name): int(file.total_bytes or 0) for file in listed}
 
-        return self._ask("listing the files", ask)
+        return self._call("listing the files", call)
 
-    def fetch(self, name: str, folder: Path, arrived: Callable[[], int]) -> None:
-        """Download a file into `folder`, under the name that the server gives it; go on with what is there.
+    def download(self, name: str, folder: Path) -> None:
+        """Download a file into `folder`, under the name that the server gives it; resumes a partial download."""
 
-        `arrived` tells how many bytes are there: as long as they grow the call may take its time.
-        """
-
-        def ask() -> None:
+        def call() -> None:
             try:
                 self._api.competition_download_file(self.competition, name, path=str(folder), quiet=True)
-            except ValueError as error:  # how the client says that the length is not what was announced
-                raise BadFile(f"{name}: what came is not what was announced. Download it again.") from error
+            except ValueError as error:  # the size differs from the announced one
+                raise BadFile(f"{name}: the download is incomplete. Download it again.") from error
 
-        self._ask(f"downloading {name}", ask, arrived)
+        self._call(f"downloading {name}", call, mute=False)  # the client prints nothing here, the caller a progress bar
 
     def submissions(self) -> list[Submission]:
         """The user's latest submissions, newest first."""
-        return self._ask("listing your submissions", self._list_submissions)
 
-    def hand_in(self, path: Path, message: str, before: set[int]) -> None:
-        """Hand in a submission file; `before` holds the refs of the submissions that were there already."""
-        tried = False
+        def call() -> list[Submission]:
+            listed = self._api.competition_submissions(self.competition) or []
+            return [_submission(one) for one in listed if one is not None]
 
-        def ask() -> None:
-            nonlocal tried
-            # Only the answer may have been lost. A submission counts against the day's limit: none goes in twice.
-            if tried and any(one.ref not in before and one.message == message for one in self._list_submissions()):
-                return
-            tried = True
-            answer = self._api.competition_submit(str(path), message, self.competition, quiet=True)
-            if answer.message.startswith("Could not submit"):
-                raise ConnectionError("the upload broke off")
+        return self._call("listing your submissions", call)
 
-        self._ask(f"handing in {path.name}", ask, doubt=f". See first whether it arrived: {self.page}/submissions")
+    def submit(self, path: Path, message: str) -> None:
+        """Upload a submission file. It counts against the daily limit, so a failed call is not repeated."""
 
-    def _list_submissions(self) -> list[Submission]:
-        listed = self._api.competition_submissions(self.competition) or []
-        return [_submission(one) for one in listed if one is not None]
+        def call() -> None:
+            response = self._api.competition_submit(str(path), message, self.competition, quiet=True)
+            if response.message.startswith("Could not submit"):
+                raise ConnectionError("the upload failed")
 
-    def _ask(self, what: str, call: Callable[[], T], sign: Callable[[], int] = lambda: 0, doubt: str = "") -> T:
-        """The answer of `call`, tried again where the fault may pass; other faults become one line.
+        remedy = f". Check first whether it arrived: {self.page}/submissions"
+        self._call(f"submitting {path.name}", call, remedy)
 
-        doubt ends that line where nobody knows whether the call had its effect.
-        """
-        attempt = 0
-        while True:
-            attempt += 1
-            try:
-                return watched(call, sign, PATIENCE)
-            except FacepointsError:
-                raise
-            # The client ends the process (SystemExit) where it finds no key to its liking.
-            except (Exception, SystemExit) as error:
-                fault, passes = self._fault(error)
-                doubtful = passes or isinstance(error, Stalled)
-            if not passes or attempt == TRIES:
-                tries = f" ({attempt} tries)" if attempt > 1 else ""
-                # Not `from error`: the client's texts hold signed addresses, whoever has one needs no key.
-                raise KaggleError(f"{what}{tries}: {fault}{doubt if doubtful else ''}") from None
-            pause = FIRST_WAIT * 2 ** (attempt - 1)
-            self.note(f"{what}: {fault.split('. ')[0]}; trying again in {pause:g} s (try {attempt + 1} of {TRIES})")
-            time.sleep(pause)
+    def _call(self, what: str, call: Callable[[], T], remedy: str = "", mute: bool = True) -> T:
+        """The result of `call`; other errors than ours become one line, which ends in `remedy`."""
+        try:
+            if not mute:
+                return call()
+            with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+                return call()
+        except FacepointsError:
+            raise
+        # The client exits (SystemExit) without a valid key.
+        except (Exception, SystemExit) as error:
+            fault = self._fault(error)
+        # Not `from error`: the client's messages contain signed URLs, which work without a key.
+        raise KaggleError(f"{what}: {fault}{remedy}")
 
-    def _fault(self, error: BaseException) -> tuple[str, bool]:
-        """What went wrong and what to do, in one line; and whether it may pass by itself."""
-        status, said, kind = _status(error), _said(error), type(error).__name__
-        if isinstance(error, Stalled):
-            return f"no answer for {PATIENCE:g} s. Check the connection and run this again; what came is kept", False
-        if status == 401 or isinstance(error, SystemExit):
-            return f"Kaggle does not accept the key in {self._key.place}: {self._key.remedy}", False
+    def _fault(self, error: BaseException) -> str:
+        """The reason and what to do, in one line."""
+        status, kind = getattr(getattr(error, "response", None), "status_code", None), type(error).__name__
+        message = ""
+        with suppress(AttributeError, ValueError, TypeError, KeyError):
+            message = ": " + _one_line(str(error.response.json()["message"])).rstrip(".")  # type: ignore[attr-defined]
+        if isinstance(error, SystemExit):
+            return _NO_KEY
+        if status == 401:
+            return f"Kaggle rejects the key (HTTP 401): it is wrong, expired or revoked. Create one at {_SETTINGS}"
         if status == 403:
-            rules = "The competition's rules must be accepted once: sign in as the owner of the key, open "
-            return f"Kaggle refuses (HTTP 403){said}. {rules}{self.page}/rules, accept, and run this again", False
+            rules = f"Accept the competition's rules once, as the owner of the key: {self.page}/rules"
+            return f"Kaggle refuses (HTTP 403){message}. {rules}, and run this again"
         if status == 404:
-            return f"Kaggle finds no such thing (HTTP 404){said}. Check that {self.page} is there", False
-        if status == 429:
-            return f"Kaggle asks to slow down (HTTP 429){said}. Wait some minutes and run this again", True
-        if status is not None and status >= 500:
-            return f"Kaggle has trouble of its own (HTTP {status}). Run this again later; what came is kept", True
+            return f"not found (HTTP 404){message}. Check that {self.page} exists"
+        if status == 429 or (status is not None and status >= 500):
+            return f"Kaggle is overloaded (HTTP {status}){message}. Run this again in some minutes"
         if status is not None:
-            return f"Kaggle refuses (HTTP {status}){said}. See {self.page}", False
-        if isinstance(error, OSError) and (error.filename is not None or error.errno in _DISK):
-            return f"{error.filename or 'the disk'}: {error.strerror}. Choose another place or make room", False
-        if isinstance(error, OSError) and not isinstance(error, ValueError):  # requests' bad JSON is both
-            return f"Kaggle cannot be reached ({kind}). Check the network, HTTPS_PROXY and the firewall", True
-        elsewhere = f"a proxy or a log-in page of the network may have answered. Open {self.page} in a browser"
-        return f"the answer is not what Kaggle sends ({kind}): {elsewhere}, or run: pip install -U kaggle", False
+            return f"Kaggle refuses (HTTP {status}){message}. See {self.page}"
+        if isinstance(error, OSError) and error.strerror:
+            return f"{error.filename or 'the disk'}: {error.strerror}. Choose another place or make room"
+        if isinstance(error, OSError) and not isinstance(error, ValueError):  # invalid JSON is both in requests
+            return f"Kaggle cannot be reached ({kind}). Check the network, HTTPS_PROXY and the firewall"
+        elsewhere = f"A proxy or a login page of the network may have replied. Open {self.page} in a browser"
+        return f"invalid response ({kind}). {elsewhere}, or run: pip install -U kaggle"
 
 
 def _sign_in() -> Any:
@@ -186,7 +137,7 @@ def _sign_in() -> Any:
     except (ImportError, AttributeError) as error:
         what = f"Kaggle's client cannot be imported ({error})"
         raise MissingExtra(f"{what}. Run: pip install -U 'facepoints[kaggle]'") from error
-    api.authenticate()  # again after the import did: it told nobody whether it worked
+    api.authenticate()  # the import does so too, but ignores failures
     return api
 
 
@@ -197,7 +148,7 @@ def _submission(one: Any) -> Submission:
         status=one.status.name.lower(),
         public_score=_score(one.public_score),
         private_score=_score(one.private_score),
-        fault=without_keys(one.error_description or ""),
+        fault=_one_line(one.error_description or ""),
     )
 
 
@@ -207,13 +158,7 @@ def _score(text: str | None) -> float | None:
     return None
 
 
-def _status(error: BaseException) -> int | None:
-    status = getattr(getattr(error, "response", None), "status_code", None)  # so requests' errors tell
-    return status if isinstance(status, int) else None
-
-
-def _said(error: BaseException) -> str:
-    """The server's own words on a refusal, as ": ...", or nothing."""
-    with suppress(AttributeError, ValueError, TypeError, KeyError, OSError):
-        return ": " + without_keys(str(error.response.json()["message"])).rstrip(".")  # type: ignore[attr-defined]
-    return ""
+def _one_line(text: str) -> str:
+    """A server's message on one line, at most 300 characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= 300 else line[:297] + "..."

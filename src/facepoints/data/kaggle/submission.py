@@ -1,4 +1,4 @@
-"""A submission handed in at Kaggle through its official client, and the score that comes back."""
+"""Submit a file to Kaggle through its official client and wait for the score."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from facepoints.data.kaggle.competition import read_sample_submission
 from facepoints.errors import BadFile, KaggleError
 from facepoints.files import write_text
 
-ASK_EVERY = 3.0
-"""Seconds between two questions for the score."""
+POLL_SECONDS = 3.0
+"""Seconds between two requests for the score."""
 
 
 def send(
@@ -26,29 +26,30 @@ def send(
     competition: str = COMPETITION,
     wait_for: float = 300.0,
 ) -> float | None:
-    """Hand in a submission file with a message; its public score, or None if there is none within `wait_for` s.
+    """Submit a file with a message; returns its public score, or None without a score after `wait_for` s.
 
-    The file is read first. Both scores also go into <name>.kaggle.json beside it.
+    The file is checked first. Both scores are also written to <name>.kaggle.json in the same folder.
     """
     rows = len(read_sample_submission(submission)[0])
     if not rows:
         raise BadFile(f"{submission.name} line 2: there are only column names. Write it with `facepoints submit`.")
-    message = " ".join(message.split())  # as it will stand in Kaggle's list, by which it is found again
-    client = KaggleClient(competition, console)
-    with console.status(f"handing in {escape(submission.name)} ..."):
-        before = {one.ref for one in client.submissions()}
-        client.hand_in(submission, message, before)
-    console.print(f"[bold]{escape(submission.name)}[/] ({rows:,} rows) is handed in", soft_wrap=True)
+    message = " ".join(message.split())  # as Kaggle lists it, to find the submission again
+    console.print(f"submitting {escape(submission.name)} to Kaggle ...")
+    client = KaggleClient(competition)
+    before = {one.ref for one in client.submissions()}
+    client.submit(submission, message)
+    console.print(f"[bold]{escape(submission.name)}[/] ({rows:,} rows) is submitted", soft_wrap=True)
     try:
-        scored = _scored(client, message, before, console, wait_for)
-    except KaggleError as error:  # handed in it is: a broken line must not look like a failed submission
-        client.note(str(error))
+        with console.status("waiting for the score ..."):
+            scored = _wait(client, message, before, wait_for)
+    except KaggleError as error:  # it is submitted: a lost connection must not look like a failed submission
+        console.print(f"[yellow]note:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         scored = None
     if scored is None:
-        console.print(f"No score yet: look at {client.page}/submissions", soft_wrap=True)
+        console.print(f"No score yet: see {client.page}/submissions", soft_wrap=True)
         return None
     if scored.status != "complete":
-        why = scored.fault or "it does not say why"
+        why = scored.fault or "no reason given"
         raise KaggleError(f"{submission.name}: Kaggle could not score it: {why}. See {client.page}/submissions")
     scores = {"public_score": scored.public_score, "private_score": scored.private_score}
     result = submission.with_suffix(".kaggle.json")
@@ -59,16 +60,13 @@ def send(
     return scored.public_score
 
 
-def _scored(
-    client: KaggleClient, message: str, before: set[int], console: Console, wait_for: float
-) -> Submission | None:
-    """The submission that was not there before, once it is scored or refused; None after `wait_for` s."""
+def _wait(client: KaggleClient, message: str, before: set[int], wait_for: float) -> Submission | None:
+    """The new submission with this message, once it is scored or rejected; None after `wait_for` s."""
     until = time.monotonic() + wait_for
-    with console.status("waiting for the score ..."):
-        while True:
-            ours = [one for one in client.submissions() if one.ref not in before and one.message == message]
-            if ours and ours[0].status != "pending":
-                return ours[0]
-            if time.monotonic() + ASK_EVERY > until:
-                return None
-            time.sleep(ASK_EVERY)
+    while True:
+        ours = [one for one in client.submissions() if one.ref not in before and one.message == message]
+        if ours and ours[0].status != "pending":
+            return ours[0]
+        if time.monotonic() + POLL_SECONDS > until:
+            return None
+        time.sleep(POLL_SECONDS)
