@@ -41,7 +41,7 @@ from facepoints.exporting.face_detector import export_face_map
 from facepoints.files import write_text
 from facepoints.inference.detector import load
 from facepoints.inference.face_network import FaceNetwork
-from facepoints.inference.faces import Refined
+from facepoints.inference.faces import RefinedFaces
 from facepoints.inference.verification import distinct
 from facepoints.models.face_detector import STRIDE
 from facepoints.training.face_detector.fit import Schedule, fit_face_map
@@ -112,7 +112,7 @@ def main() -> None:
             parser.error("train needs DATA, the competition's folder")
         train(args.data, args.scenes, args.questions, args.steps, args.out)
         args.face_detector, args.out = args.out, args.out.with_suffix(".json")
-    face_detector = FaceNetwork.open(args.face_detector, 1) if args.face_detector else FaceNetwork.shipped(1)
+    face_detector = FaceNetwork.open(args.face_detector, 1) if args.face_detector else FaceNetwork.bundled(1)
     if args.task == "questions":
         write_questions(args.out, questions(face_detector, args.scenes))
     else:
@@ -164,7 +164,7 @@ def questions(face_detector: FaceNetwork, folder: Path, least: float = 0.3) -> d
             others = others.take(~match(face, others.center, others.side, others.roll))
         if len(others):
             wanted = detector.regions_of(detector.refine(gray, others, views=1).points)
-            seen = Refined.joined([detector.refine(gray, others), detector.refine(gray, wanted)])
+            seen = RefinedFaces.joined([detector.refine(gray, others), detector.refine(gray, wanted)])
             order = np.argsort(-seen.score, kind="stable")
             seen = seen.take(distinct(seen.points, seen.regions.side, order))
             made[scene.name] = np.column_stack([seen.regions.center, seen.regions.side, seen.regions.roll, seen.score])

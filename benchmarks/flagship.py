@@ -94,7 +94,7 @@ def accuracy(detector: Detector, data: LabeledFaces, *, mirrored: bool = False) 
     """RMSE with intervals, by source and point, and how well the expected errors say so."""
     points, expected = detector.points(np.asarray(data.faces), data.source)
     if mirrored:
-        points = detector.network.mirrored_too(np.asarray(data.faces), data.source)
+        points = detector.network.points_with_flip(np.asarray(data.faces), data.source)
     groups = group_alike(data.faces)
     scores = score(points, data.points, data.observed, data.source, data.keypoints, groups=groups)
     honest = calibration(data, points, expected, groups)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -177,7 +178,7 @@ def test_there_are_no_other_public_names(name: str) -> None:
     [
         (None, "no such file"),
         (b"", "not an ONNX file"),
-        (b"\x08\x07nonsense", "not an ONNX file|none of facepoints"),
+        (b"\x08\x07nonsense", "not an ONNX file|not one of facepoints"),
     ],
 )
 def test_what_is_no_model_says_so(tmp_path: Path, content: bytes | None, metadata: str) -> None:
@@ -201,3 +202,10 @@ def test_a_face_model_that_is_none_says_so(tmp_path: Path, anna: Any) -> None:
 def test_a_network_needs_a_thread(threads: int) -> None:
     with pytest.raises(BadChoice, match="at least 1"):
         load(threads=threads)
+
+
+def test_faces_have_a_short_repr_and_a_table_for_notebooks(detector: Detector, anna: Any) -> None:
+    (face,) = detector.faces(anna.pixels)
+    assert re.fullmatch(r"Face\(score=\d\.\d\d, box=\([-\d, ]+\), 15 points, expected error \d+\.\d px\)", repr(face))
+    assert face._repr_html_().count("<tr>") == 16
+    assert repr(detector) == "Detector(flagship.onnx, 15 points)"

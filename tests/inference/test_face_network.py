@@ -1,4 +1,4 @@
-"""The finder's own network: faces of every size in every direction, in photos of every size; and its file."""
+"""The bundled face detector: faces of every size and roll, in photos of every size; and its file."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from numpy.typing import NDArray
 from facepoints import Detector
 from facepoints.data.images import Photo
 from facepoints.errors import BadRun
-from facepoints.inference import face_network as finder_network
+from facepoints.inference import face_network
 from facepoints.inference.detector import FLAGSHIP
-from facepoints.inference.face_network import FACE_DETECTOR, LEAST, FaceNetwork
+from facepoints.inference.face_network import FACE_DETECTOR, THRESHOLD, FaceNetwork
 from facepoints.inference.regions import Regions
 from facepoints.keypoints import FIFTEEN
 
 LARGEST_FILE = 2_000_000
-"""Bytes that the shipped file may have."""
+"""Bytes that the bundled file may have."""
 
 
 @pytest.fixture(scope="module")
 def face_detector() -> FaceNetwork:
-    return FaceNetwork.shipped(threads=1)
+    return FaceNetwork.bundled(threads=1)
 
 
 def placed(portrait: Any, side: float, roll: float, detector: Detector) -> tuple[NDArray[np.uint8], Regions]:
@@ -58,7 +58,7 @@ def test_a_face_of_any_size_is_found_in_any_direction(
     face_detector: FaceNetwork, detector: Detector, anna: Any, side: float, roll: float
 ) -> None:
     photo, face = placed(anna, side, roll, detector)
-    (found,) = face_detector.rounds(Photo(photo))
+    found = face_detector.detect(Photo(photo))
     assert about(found, face).any()
 
 
@@ -68,10 +68,10 @@ def test_the_likeliest_comes_first_and_each_face_once(
     photo, face = placed(anna, 150, 0, detector)
     found = face_detector.find(photo)
     assert about(found, face).tolist() == [True] + [False] * (len(found) - 1)
-    assert found.odds is not None
-    assert found.odds[0] > 2
-    assert (np.diff(found.odds) <= 0).all()
-    assert (found.odds >= LEAST / (1 - LEAST) - 1e-6).all()
+    assert found.likelihood_ratio is not None
+    assert found.likelihood_ratio[0] > 2
+    assert (np.diff(found.likelihood_ratio) <= 0).all()
+    assert (found.likelihood_ratio >= THRESHOLD / (1 - THRESHOLD) - 1e-6).all()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 900), (3, 2), (7, 40), (480, 640)])
@@ -102,15 +102,15 @@ def test_tiles_find_what_the_whole_finds(
     sizes: list[int] = []
     own = FaceNetwork._tile
 
-    def watched(self: FaceNetwork, gray: NDArray[np.uint8], least: float) -> NDArray[np.float64]:
+    def watched(self: FaceNetwork, gray: NDArray[np.uint8], threshold: float) -> NDArray[np.float64]:
         sizes.append(max(gray.shape))
-        return own(self, gray, least)
+        return own(self, gray, threshold)
 
     monkeypatch.setattr(FaceNetwork, "_tile", watched)
     whole = face_detector.find(photo, 0.4)
     assert max(sizes) == 750
     sizes.clear()
-    monkeypatch.setattr(finder_network, "TILE", 320)  # as if the photo had 100 megapixels
+    monkeypatch.setattr(face_network, "TILE", 320)  # as if the photo had 100 megapixels
     tiled = face_detector.find(photo, 0.4)
     assert max(sizes) <= 320
     for face in faces:
@@ -123,17 +123,17 @@ def test_a_very_large_photo_is_looked_at_in_small_parts(
 ) -> None:
     pixels: list[int] = []
 
-    def watched(self: FaceNetwork, gray: NDArray[np.uint8], least: float) -> NDArray[np.float64]:
+    def watched(self: FaceNetwork, gray: NDArray[np.uint8], threshold: float) -> NDArray[np.float64]:
         pixels.append(gray.size)
         return np.zeros((0, 5))
 
     monkeypatch.setattr(FaceNetwork, "_tile", watched)
     for shape in ((7000, 7100), (30, 400_000)):
         assert len(face_detector.find(np.zeros(shape, np.uint8))) == 0
-    assert max(pixels) <= finder_network.TILE**2
+    assert max(pixels) <= face_network.TILE**2
 
 
-def test_a_finder_pickles_and_threads_share_it(face_detector: FaceNetwork, anna: Any) -> None:
+def test_it_can_be_pickled_and_shared_by_threads(face_detector: FaceNetwork, anna: Any) -> None:
     expected = face_detector.find(anna.pixels).boxes
     copy = pickle.loads(pickle.dumps(face_detector))
     np.testing.assert_array_equal(copy.find(anna.pixels).boxes, expected)
@@ -145,17 +145,17 @@ def test_a_finder_pickles_and_threads_share_it(face_detector: FaceNetwork, anna:
 # the file
 
 
-def test_the_shipped_file_is_small() -> None:
+def test_the_bundled_file_is_small() -> None:
     assert len(files("facepoints").joinpath("weights", FACE_DETECTOR).read_bytes()) < LARGEST_FILE
 
 
-def test_what_is_no_finder_says_so(tmp_path: Path) -> None:
+def test_files_of_other_kinds_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadRun, match="cannot be read"):
         FaceNetwork.open(tmp_path / "absent.onnx")
     (tmp_path / "nonsense.onnx").write_bytes(b"nonsense")
     with pytest.raises(BadRun, match="not an ONNX file"):
         FaceNetwork.open(tmp_path / "nonsense.onnx")
-    with pytest.raises(BadRun, match="no face finder"):
+    with pytest.raises(BadRun, match="not a face detector"):
         FaceNetwork(files("facepoints").joinpath("weights", FLAGSHIP).read_bytes(), "flagship", 1)
 
 

@@ -37,11 +37,11 @@ class HeldFaceDetector:
         self.begun, self.go = threading.Semaphore(0), threading.Event()
         self.photos = 0
 
-    def rounds(self, photo: Photo) -> Iterator[Regions]:
+    def detect(self, photo: Photo) -> Regions:
         self.photos += 1
         self.begun.release()
         assert self.go.wait(20)
-        yield Regions.of_boxes(np.zeros((0, 4)))
+        return Regions.of_boxes(np.zeros((0, 4)))
 
 
 @pytest.fixture(scope="session")

@@ -177,7 +177,7 @@ def test_a_mistake_of_ours_is_a_500_that_tells_nothing(
     running: Callable[..., Any], held: Any, blank: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Broken(held):  # type: ignore[misc]  # a fixture gives the class
-        def rounds(self, photo: object) -> Any:
+        def detect(self, photo: object) -> Any:
             raise ZeroDivisionError("a secret of the house")
 
     with running(face_detector=Broken()) as client:

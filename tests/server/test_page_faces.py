@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -68,7 +67,7 @@ def test_both_read_the_same_candidates_from_the_finders_maps(tmp_path: Path, siz
     given = {"gray": gray.ravel().tolist(), "height": size[0], "width": size[1], "facts": facts, "told": drawn.told}
     shown, own = in_node(tmp_path, 'import { candidates } from "./detect-faces.js";\n', CANDIDATES, given)
     assert shown == drawn.shown
-    expected = np.column_stack([found.center, found.side, found.roll, found.odds])
+    expected = np.column_stack([found.center, found.side, found.roll, found.likelihood_ratio])
     np.testing.assert_allclose(np.array(own).reshape(-1, 5), expected, rtol=1e-5, atol=1e-6)
     assert len(own) > 10 or max(size) < 200
 
@@ -93,8 +92,8 @@ class Given:
     def __init__(self, regions: Regions) -> None:
         self.regions = regions
 
-    def rounds(self, photo: Photo) -> Iterator[Regions]:
-        yield self.regions
+    def detect(self, photo: Photo) -> Regions:
+        return self.regions
 
 
 JUDGED = """
@@ -116,11 +115,13 @@ def test_both_judge_the_same_candidates_alike(tmp_path: Path, detector: Detector
         Regions(faces.center + rng.normal(0, 15, (2, 2)), faces.side * grown, faces.roll) for grown in (0.8, 1, 1.6)
     ]
     elsewhere = Regions(rng.uniform(0, 380, (20, 2)), rng.uniform(30, 200, 20), rng.uniform(-3, 3, 20))
-    candidates = replace(Regions.joined([elsewhere, *near]), odds=rng.uniform(0.2, 3, 26))
+    candidates = replace(Regions.joined([elsewhere, *near]), likelihood_ratio=rng.uniform(0.2, 3, 26))
     network = Recorded(detector.network)
     found = Detector(network, Given(candidates)).faces(both)
     assert len(found) == 2
-    listed = np.column_stack([candidates.center, candidates.side, candidates.roll, candidates.odds]).tolist()
+    listed = np.column_stack(
+        [candidates.center, candidates.side, candidates.roll, candidates.likelihood_ratio]
+    ).tolist()
     known = network.facts
     given = {
         "gray": both.ravel().tolist(),

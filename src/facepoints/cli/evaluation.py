@@ -203,7 +203,7 @@ def _answerer(model: Path | None, flip: bool) -> SubmissionModel:
 
     network = load(model).network
     flip = flip and not network.facts.keypoints.lone_sides()
-    return SubmissionModel(network.name, network.facts.keypoints, network.mirrored_too if flip else network.points)
+    return SubmissionModel(network.name, network.facts.keypoints, network.points_with_flip if flip else network.points)
 
 
 def _predictor(model: Path | None, labeled: LabeledFaces, threads: int | None = None) -> Predictor:

@@ -87,7 +87,7 @@ def predict(
     face_model: Annotated[
         Path | None,
         typer.Option(
-            "--face-model", metavar="FILE", help="find faces with this YuNet .onnx file, or OpenCV's `cascades`"
+            "--face-model", metavar="FILE", help="YuNet .onnx file as face detector \\[default: bundled network]"
         ),
     ] = None,
     as_json: Json = False,
@@ -174,7 +174,7 @@ def serve(
     face_model: Annotated[
         Path | None,
         typer.Option(
-            "--face-model", metavar="FILE", help="find faces with this YuNet .onnx file, or OpenCV's `cascades`"
+            "--face-model", metavar="FILE", help="YuNet .onnx file as face detector \\[default: bundled network]"
         ),
     ] = None,
 ) -> None:

@@ -110,7 +110,7 @@ class Detector(Protocol):
     ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         """crops (n, 96, 96), source (n,) -> points (n, k, 2) px, expected error (n, k) px."""
 
-    def mirrored_too(self, crops: NDArray[np.uint8], source: NDArray[np.int64]) -> NDArray[np.float32]:
+    def points_with_flip(self, crops: NDArray[np.uint8], source: NDArray[np.int64]) -> NDArray[np.float32]:
         """Just the points, averaged with those of the mirrored crops."""
 
 
@@ -146,7 +146,7 @@ class DetectorModel:
         points, expected_error = self.detector.points(np.asarray(data.faces), data.source)
         if flip:
             check_mirror(self.name, self.keypoints)
-            points = self.detector.mirrored_too(np.asarray(data.faces), data.source)
+            points = self.detector.points_with_flip(np.asarray(data.faces), data.source)
         return Predictions(points, expected_error)
 
     def milliseconds(self, data: LabeledFaces) -> float | None:

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from facepoints.data.images import open_image
-from facepoints.inference.face_detection import Cascades, FaceDetector, YuNet
+from facepoints.inference.face_detection import FaceDetector, YuNet
 from facepoints.inference.face_network import FaceNetwork
-from facepoints.inference.faces import Face, Refined
+from facepoints.inference.faces import Face, RefinedFaces
 from facepoints.inference.keypoint_network import KeypointNetwork
 from facepoints.inference.regions import Gray, Regions
 from facepoints.inference.verification import VIEWS, disagreement, distinct, face_score
@@ -26,34 +26,34 @@ from facepoints.inference.video.reading import Frame, stream
 from facepoints.keypoints import FACE_SIZE, KeypointSet
 
 FLAGSHIP = "flagship.onnx"
-"""The weights that ship with the package."""
+"""The bundled weights."""
 
-CASCADES = "cascades"
-"""The word that stands for OpenCV's cascades, where a file of a face model could."""
+MIN_SCORE = 0.8
+"""Score above which a candidate is a face. Above one half, because a photo has many candidates and few faces."""
 
-ENOUGH = 0.8
-"""The score from which a candidate is a face. Higher than one half: a photo gives many candidates and few faces."""
-
-LOST = 5.0
-"""Times the typical error that the network may expect at the first look. Beyond, it is lost, and a candidate that the
-finder holds for none, either, is dropped: on 60 photos that saved a quarter of the time and lost no face."""
+MAX_ERROR = 5.0
+"""Multiple of the network's mean validation error. Candidates with a larger expected error that the face detector
+considers unlikely are rejected after one view: on 60 photos that saved a quarter of the time and lost no face."""
 
 
 class Detector:
-    """A keypoint network and a face finder. Threads may share one; a pickled one starts its session anew."""
+    """A keypoint network and a face detector. Thread-safe; unpickling starts new sessions."""
 
     def __init__(self, network: KeypointNetwork, face_detector: FaceDetector | None = None) -> None:
         self.network = network
-        self.face_detector: FaceDetector = face_detector or FaceNetwork.shipped(network.threads)
+        self.face_detector: FaceDetector = face_detector or FaceNetwork.bundled(network.threads)
+
+    def __repr__(self) -> str:
+        return f"Detector({self.network.name}, {len(self.keypoints)} points)"
 
     @property
     def keypoints(self) -> KeypointSet:
-        """The points that it gives, in order."""
+        """The predicted points, in order."""
         return self.network.facts.keypoints
 
     @property
     def trained_on(self) -> Mapping[str, Any]:
-        """The data behind the network, as its file tells: fingerprint, and the rows kept for validation."""
+        """The training data according to the file: fingerprint, and the rows held out for validation."""
         found: Mapping[str, Any] = self.network.facts.metadata.get("data", {})
         return found
 
@@ -62,66 +62,64 @@ class Detector:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Points (n, k, 2) and expected errors (n, k), px of the crops, of crops uint8 (n, 96, 96).
 
-        source, 0 or 1, for all or for each (n,): whose way of labeling is wanted.
+        source: annotation source to imitate, 0 or 1, for all crops or for each (n,).
         """
         return self.network(crops, source)
 
-    def mirrored_too(self, crops: NDArray[np.uint8], source: ArrayLike = 0) -> NDArray[np.float32]:
-        """Points (n, k, 2), px of the crops, averaged with those of the mirrored crops; twice the time."""
-        return self.network.mirrored_too(crops, source)
+    def points_with_flip(self, crops: NDArray[np.uint8], source: ArrayLike = 0) -> NDArray[np.float32]:
+        """Points (n, k, 2), px of the crops, averaged over each crop and its mirror image; twice the time."""
+        return self.network.points_with_flip(crops, source)
 
     def faces(self, photo: object) -> tuple[Face, ...]:
-        """Every face in a photo, the largest first.
+        """All faces in a photo, largest first.
 
-        photo: a path, a Pillow image, or an array uint8, grey (h, w) or RGB (h, w, 3).
+        photo: a path, a Pillow image, or a uint8 array, grey (h, w), RGB (h, w, 3) or RGBA (h, w, 4).
         """
-        seen = open_image(photo)
-        for candidates in self.face_detector.rounds(seen):
-            found = self._judged(seen.gray, candidates)
-            if len(found.regions):
-                return tuple(self._face(found, i) for i in np.argsort(-found.regions.side, kind="stable"))
-        return ()
+        opened = open_image(photo)
+        found = self._verified(opened.gray, self.face_detector.detect(opened))
+        return tuple(self._face(found, i) for i in np.argsort(-found.regions.side, kind="stable"))
 
-    def _judged(self, gray: Gray, candidates: Regions) -> Refined:
-        """Those candidates that are faces, each face once. Views and finder are two witnesses: their odds multiply."""
+    def _verified(self, gray: Gray, candidates: Regions) -> RefinedFaces:
+        """The candidates that are faces, without duplicates. The odds of both networks multiply."""
         first = self.refine(gray, candidates, views=1)
-        odds = np.ones(len(candidates)) if candidates.odds is None else candidates.odds
+        unknown = candidates.likelihood_ratio is None
+        ratio = np.ones(len(candidates)) if unknown else np.asarray(candidates.likelihood_ratio)
         error = first.expected_error.mean(axis=1) * FACE_SIZE / candidates.side
-        likely = np.flatnonzero((odds >= 1) | (error <= LOST * self.network.facts.mean_error[0].mean()))
+        likely = np.flatnonzero((ratio >= 1) | (error <= MAX_ERROR * self.network.facts.mean_error[0].mean()))
         wanted = self.regions_of(first.points)
         once = likely[distinct(first.points[likely], wanted.side[likely], np.arange(len(likely)))]
-        odds = odds[once]
-        found = self.refine(gray, wanted.take(once)).weighed(odds)
-        unsure = found.score < ENOUGH
-        # a crop that was far off gets one more chance
-        again = self.refine(gray, self.regions_of(found.points[unsure])).weighed(odds[unsure])
-        found = Refined.joined([found, again])
-        found = found.take(found.score >= ENOUGH)
+        ratio = ratio[once]
+        found = self.refine(gray, wanted.take(once)).updated(ratio)
+        unsure = found.score < MIN_SCORE
+        # a second refinement for crops that were far off
+        again = self.refine(gray, self.regions_of(found.points[unsure])).updated(ratio[unsure])
+        found = RefinedFaces.joined([found, again])
+        found = found.take(found.score >= MIN_SCORE)
         return found.take(distinct(found.points, found.regions.side, np.argsort(-found.score, kind="stable")))
 
     def regions_of(self, points: NDArray[np.floating[Any]]) -> Regions:
-        """The regions in which faces with these points (n, k, 2), px of the photo, lie as faces usually do."""
+        """The regions that align faces with these points (n, k, 2), px of the photo, with the mean shape."""
         return Regions.of_points(points, self.network.facts.mean_shape[0])
 
-    def refine(self, gray: Gray, regions: Regions, *, source: int = 0, views: int = len(VIEWS)) -> Refined:
-        """The points of the faces in these regions of a grey photo (h, w), all in one call of the network.
+    def refine(self, gray: Gray, regions: Regions, *, source: int = 0, views: int = len(VIEWS)) -> RefinedFaces:
+        """The points of the faces in these regions of a grey photo (h, w), in one call of the network.
 
-        Each region is seen in several sizes; the points are the mean, the score tells how well the views agree (a
-        single view always does: its score is 1). Regions come from `Regions.of_boxes`, or from `regions_of` the points
-        of a first look or of the frame before.
+        Each region is processed at several sizes (test-time augmentation). The points are the mean of the views; the
+        score measures their agreement and is 1 for a single view. Regions come from `Regions.of_boxes`, or from
+        `regions_of` the points of a previous refinement or video frame.
         """
-        seen = [regions.grown(size) for size in VIEWS[:views]]
-        on_crop, error = self.network(np.concatenate([view.crops(gray) for view in seen]), source)
-        points = np.stack([view.on_photo(part) for view, part in zip(seen, np.split(on_crop, views), strict=True)])
-        scale = np.stack([view.side for view in seen])[:, :, None] / FACE_SIZE
+        scaled = [regions.grown(size) for size in VIEWS[:views]]
+        on_crop, error = self.network(np.concatenate([view.crops(gray) for view in scaled]), source)
+        points = np.stack([view.on_photo(part) for view, part in zip(scaled, np.split(on_crop, views), strict=True)])
+        scale = np.stack([view.side for view in scaled])[:, :, None] / FACE_SIZE
         expected = (error.reshape(points.shape[:3]) * scale).mean(axis=0).astype(np.float32)
-        return Refined(regions, points.mean(axis=0), expected, face_score(disagreement(points, regions)))
+        return RefinedFaces(regions, points.mean(axis=0), expected, face_score(disagreement(points, regions)))
 
     def stream(self, video: str | Path | int, *, smooth: float = 1.0) -> Iterator[Frame]:
         """The faces of a video file or camera, frame by frame: see `facepoints.inference.video.reading.stream`."""
         yield from stream(self, video, smooth=smooth)
 
-    def _face(self, found: Refined, i: int) -> Face:
+    def _face(self, found: RefinedFaces, i: int) -> Face:
         x, y, w, h = (float(v) for v in found.regions.boxes[i])
         score = float(found.score[i])
         return Face((x, y, w, h), score, found.points[i], found.expected_error[i], self.keypoints)
@@ -130,17 +128,14 @@ class Detector:
 def load(
     model: Path | str | None = None, *, threads: int | None = None, face_model: Path | str | None = None
 ) -> Detector:
-    """A detector from an .onnx file of `facepoints export`, or with the weights that ship with the package.
+    """A detector from an .onnx file written by `facepoints export`, or with the bundled weights.
 
-    threads: for each network; None: as many as there are cores, at most 4. face_model: a YuNet file that finds the
-    faces instead of our own network, or the word `cascades` for those of OpenCV. Raises BadRun where a file is absent,
-    damaged or something else.
+    threads: for each network; None: the number of cores, at most 4. face_model: a YuNet file to use instead of our own
+    face detector. Raises BadRun if a file is absent, damaged or of another kind.
     """
     if model is None:
         content = files("facepoints").joinpath("weights", FLAGSHIP).read_bytes()
         network = KeypointNetwork(content, FLAGSHIP, threads)
     else:
         network = KeypointNetwork.open(Path(model), threads)
-    if face_model is None:
-        return Detector(network)
-    return Detector(network, Cascades() if str(face_model) == CASCADES else YuNet(Path(face_model)))
+    return Detector(network, None if face_model is None else YuNet(Path(face_model)))

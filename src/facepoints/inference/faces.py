@@ -1,7 +1,8 @@
-"""Faces with their points, as detector and tracker return them."""
+"""Faces with their points, as returned by detector and tracker."""
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -13,36 +14,75 @@ from facepoints.inference.regions import Gray, Regions
 from facepoints.keypoints import KeypointSet
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Face:
-    """A face in a photo; everything in px of the photo as a person sees it, pixel centers whole numbers."""
+    """A face in a photo; all lengths in px of the photo as displayed, pixel centers at whole numbers."""
 
     box: tuple[float, float, float, float]
-    """x, y, w, h of the upright square that the network saw around the face"""
+    """x, y, w, h of the upright square that the network processed"""
     score: float
-    """0 to 1: how likely this is a face"""
+    """probability of being a face, 0 to 1"""
     points: NDArray[np.float32]
     """(k, 2)"""
     expected_error: NDArray[np.float32]
-    """(k,): what each coordinate is expected to be off"""
+    """(k,): expected error of each coordinate"""
     keypoints: KeypointSet
+
+    def __repr__(self) -> str:
+        return _short(self)
+
+    def _repr_html_(self) -> str:
+        """A table of the points, for notebooks."""
+        rows = "".join(
+            f"<tr><td>{html.escape(name)}</td><td>{x:.1f}</td><td>{y:.1f}</td><td>± {error:.1f}</td></tr>"
+            for name, (x, y), error in zip(self.keypoints.names, self.points, self.expected_error, strict=True)
+        )
+        head = "<tr><th>point</th><th>x, px</th><th>y, px</th><th>expected error</th></tr>"
+        return f"<table><caption>{html.escape(repr(self))}</caption>{head}{rows}</table>"
+
+
+@dataclass(frozen=True, repr=False)
+class TrackedFace:
+    """A face in one frame of a video; all lengths in px of the frame."""
+
+    id: int
+    """number of the face in the video, from 1"""
+    box: tuple[float, float, float, float]
+    """x, y, w, h of the upright square that the network processed"""
+    score: float
+    """probability of being a face, 0 to 1"""
+    points: NDArray[np.float32]
+    """(k, 2), smoothed"""
+    expected_error: NDArray[np.float32]
+    """(k,): expected error of each coordinate"""
+    keypoints: KeypointSet
+
+    def __repr__(self) -> str:
+        return _short(self)
+
+
+def _short(face: Face | TrackedFace) -> str:
+    number = f"id={face.id}, " if isinstance(face, TrackedFace) else ""
+    x, y, w, h = face.box
+    what = f"{len(face.points)} points, expected error {face.expected_error.mean():.1f} px"
+    return f"{type(face).__name__}({number}score={face.score:.2f}, box=({x:.0f}, {y:.0f}, {w:.0f}, {h:.0f}), {what})"
 
 
 @dataclass(frozen=True)
-class Refined:
-    """n faces after a look at their regions; everything in px of the photo."""
+class RefinedFaces:
+    """n faces whose points come from the network; all lengths in px of the photo."""
 
     regions: Regions
-    """what the network saw last"""
+    """the regions that the network processed"""
     points: NDArray[np.float32]
     """(n, k, 2)"""
     expected_error: NDArray[np.float32]
     """(n, k)"""
     score: NDArray[np.float64]
-    """(n,), 0 to 1: how much this looks like a face"""
+    """(n,), 0 to 1: probability of being a face"""
 
     @classmethod
-    def joined(cls, parts: Sequence[Refined]) -> Refined:
+    def joined(cls, parts: Sequence[RefinedFaces]) -> RefinedFaces:
         """All of the parts, in order."""
         return cls(
             Regions.joined([part.regions for part in parts]),
@@ -51,34 +91,18 @@ class Refined:
             np.concatenate([part.score for part in parts]),
         )
 
-    def weighed(self, odds: NDArray[np.float64]) -> Refined:
-        """The same with scores after one more witness, who says so many times likelier a face than none, (n,)."""
-        return replace(self, score=self.score * odds / (self.score * odds + 1 - self.score))
+    def updated(self, likelihood_ratio: NDArray[np.float64]) -> RefinedFaces:
+        """The same with scores multiplied, as odds, by the likelihood ratio (n,) of the face detector."""
+        odds = self.score * likelihood_ratio
+        return replace(self, score=odds / (odds + 1 - self.score))
 
-    def take(self, which: NDArray[Any] | slice) -> Refined:
-        """Those at these positions, or where a mask holds."""
-        return Refined(self.regions.take(which), self.points[which], self.expected_error[which], self.score[which])
-
-
-@dataclass(frozen=True)
-class TrackedFace:
-    """A face in one frame of a video; everything in px of the frame."""
-
-    id: int
-    """the same number for the same face, from 1"""
-    box: tuple[float, float, float, float]
-    """x, y, w, h of the upright square around what the network saw"""
-    score: float
-    """0 to 1: how likely this is a face"""
-    points: NDArray[np.float32]
-    """(k, 2), smoothed"""
-    expected_error: NDArray[np.float32]
-    """(k,): what each coordinate is expected to be off"""
-    keypoints: KeypointSet
+    def take(self, which: NDArray[Any] | slice) -> RefinedFaces:
+        """The faces at these positions, or where a mask is true."""
+        return RefinedFaces(self.regions.take(which), self.points[which], self.expected_error[which], self.score[which])
 
 
 class FaceSource(Protocol):
-    """What a tracker needs of a detector."""
+    """The part of a detector that a tracker uses."""
 
     @property
     def keypoints(self) -> KeypointSet:
@@ -88,7 +112,7 @@ class FaceSource(Protocol):
         """All faces of a photo."""
 
     def regions_of(self, points: NDArray[np.floating[Any]]) -> Regions:
-        """The regions in which the network expects faces with these points (n, k, 2), px of the photo."""
+        """The regions that the network expects for faces with these points (n, k, 2), px of the photo."""
 
-    def refine(self, gray: Gray, regions: Regions, *, source: int = 0, views: int = ...) -> Refined:
+    def refine(self, gray: Gray, regions: Regions, *, source: int = 0, views: int = ...) -> RefinedFaces:
         """The points of the faces in these regions of a grey photo (h, w)."""

@@ -1,7 +1,7 @@
-"""One ONNX file: faces in, points and expected errors out. onnxruntime and numpy only.
+"""The keypoint network of an ONNX file, run by onnxruntime.
 
 inputs     faces uint8 (n, 96, 96); source int64 (n,)
-outputs    points float32 (n, k, 2), px of the face; expected_error float32 (n, k), where the model has it
+outputs    points float32 (n, k, 2), px of the face; expected_error float32 (n, k), if the model estimates it
 metadata   "facepoints": JSON with the keys of `Facts`
 """
 
@@ -22,38 +22,38 @@ from facepoints.errors import BadChoice, BadRun, FacepointsError
 from facepoints.keypoints import FACE_SIZE, SOURCES, KeypointSet
 
 FORMAT = 1
-"""Version of the file; a newer one is refused, not guessed at."""
+"""Version of the file; a newer one is refused."""
 
 METADATA = "facepoints"
-"""The key of the file's metadata that holds our JSON."""
+"""Key of the JSON in the file's metadata."""
 
 BATCH = 64
-"""Faces in one call of the network at most: more gain no speed and take memory."""
+"""Largest batch: more faces are not faster and take memory."""
 
 _THREADS = 4
-"""Threads at most, unless somebody asks for more: a network this small gains nothing from a fifth."""
+"""Default limit: a network this small gains nothing from a fifth thread."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a file says of itself."""
+    """Metadata of a file."""
 
     keypoints: KeypointSet
     mean_shape: NDArray[np.float32]
-    """(sources, k, 2): where each point usually lies, px of the face"""
+    """(sources, k, 2), px of the face"""
     mean_error: NDArray[np.float32]
     """(sources, k): RMSE of a coordinate on validation rows, px of the face"""
     label_offset: NDArray[np.float32]
-    """(sources, k, 2): what each source adds to each point, px; a mirror must not turn it"""
+    """(sources, k, 2): constant offset of each source's labels, px; flip averaging must not mirror it"""
     metadata: Mapping[str, Any]
-    """all of the JSON: recipe, network, score, license, data, precision"""
+    """the whole JSON: recipe, network, score, license, data, precision"""
 
 
 class KeypointNetwork:
-    """The network of a file, ready to run. Threads may share it; a pickled one starts its session anew."""
+    """The network of a file, ready to run. Thread-safe; unpickling starts a new session."""
 
     def __init__(self, content: bytes, name: str, threads: int | None = None) -> None:
-        """The ONNX file's content; a name for errors; threads None: as many as there are cores, at most 4."""
+        """content: the ONNX file; name: for errors; threads None: the number of cores, at most 4."""
         if threads is not None and threads < 1:
             raise BadChoice(f"{threads} threads: a network needs at least 1")
         self.name = name
@@ -65,11 +65,11 @@ class KeypointNetwork:
 
     @classmethod
     def open(cls, path: Path, threads: int | None = None) -> KeypointNetwork:
-        """Read a file; raises BadRun where it is absent, damaged or not of facepoints."""
+        """Read a file; raises BadRun if it is absent, damaged or not of facepoints."""
         try:
             content = path.read_bytes()
         except FileNotFoundError:
-            raise BadRun(f"{path}: no such file; expected what `facepoints export` writes") from None
+            raise BadRun(f"{path}: no such file; expected an .onnx file written by `facepoints export`") from None
         except OSError as error:
             raise BadRun(f"{path}: cannot be read ({error.strerror or error})") from error
         return cls(content, str(path), threads)
@@ -85,30 +85,31 @@ class KeypointNetwork:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Points (n, k, 2) and their expected errors (n, k), px, of crops uint8 (n, 96, 96).
 
-        source: whose way of labeling is wanted, 0 or 1, for all or for each (n,).
+        source: annotation source to imitate, 0 or 1, for all crops or for each (n,).
         """
         if crops.dtype != np.uint8 or crops.ndim != 3 or crops.shape[1:] != (FACE_SIZE, FACE_SIZE):
             what = f"the crops are {crops.dtype} of shape {crops.shape}"
             raise BadChoice(f"{what}, expected uint8 (n, {FACE_SIZE}, {FACE_SIZE})")
-        asked = _sources(source, len(crops))
+        sources = _sources(source, len(crops))
         points = np.empty((len(crops), len(self.facts.keypoints), 2), np.float32)
-        error = self.facts.mean_error[asked]
+        error = self.facts.mean_error[sources]
         for start in range(0, len(crops), BATCH):
             part = slice(start, start + BATCH)
-            answer = self._session.run(self._outputs, {"faces": crops[part], "source": asked[part]})
-            points[part] = answer[self._outputs.index("points")]
+            found = self._session.run(self._outputs, {"faces": crops[part], "source": sources[part]})
+            points[part] = found[self._outputs.index("points")]
             if "expected_error" in self._outputs:
-                error[part] = answer[self._outputs.index("expected_error")]
+                error[part] = found[self._outputs.index("expected_error")]
         return points, error
 
     def points(self, crops: NDArray[np.uint8], source: ArrayLike = 0) -> NDArray[np.float32]:
-        """Just the points (n, k, 2) of crops (n, 96, 96)."""
+        """The points (n, k, 2), px, of crops (n, 96, 96)."""
         return self(crops, source)[0]
 
-    def mirrored_too(self, crops: NDArray[np.uint8], source: ArrayLike = 0) -> NDArray[np.float32]:
-        """Points (n, k, 2), px, averaged with those of the mirrored crops: a little better, twice the time.
+    def points_with_flip(self, crops: NDArray[np.uint8], source: ArrayLike = 0) -> NDArray[np.float32]:
+        """Points (n, k, 2), px, averaged over each crop and its mirror image (test-time augmentation).
 
-        An ensemble's file has straightened both by then; its run straightens their mean, which is better still.
+        The file of an ensemble corrects the bias of both before averaging; its run corrects that of the mean, which is
+        slightly more accurate.
         """
         offset = self.facts.label_offset[_sources(source, len(crops))]
         again = (self.points(np.ascontiguousarray(crops[:, :, ::-1]), source) - offset)[:, self.facts.keypoints.mirror]
@@ -126,19 +127,19 @@ def _sources(source: ArrayLike, n: int) -> NDArray[np.int64]:
 
 
 def session_of(content: bytes, name: str, threads: int | None) -> onnxruntime.InferenceSession:
-    """A file's content, ready to run; raises BadRun. threads None: as many as there are cores, at most 4."""
+    """An inference session for an ONNX file's content; raises BadRun. threads None: the number of cores, at most 4."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or min(_THREADS, _cores())
-    options.log_severity_level = 3  # errors: the rest is for people who write ONNX Runtime
+    options.log_severity_level = 3  # errors only
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's own kinds have no public parent
+    except Exception as error:  # ONNX Runtime's exceptions have no public base class
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise BadRun(f"{name}: not an ONNX file that ONNX Runtime reads ({reason}). Export it anew") from error
 
 
 def _cores() -> int:
-    """Cores that this process may use: a container or `taskset` may give fewer than the machine has."""
+    """Cores that this process may use; containers and `taskset` limit them."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -146,7 +147,7 @@ def _facts(session: onnxruntime.InferenceSession, name: str) -> Facts:
     text = session.get_modelmeta().custom_metadata_map.get(METADATA)
     inputs, outputs = ({x.name for x in side} for side in (session.get_inputs(), session.get_outputs()))
     if text is None or inputs != {"faces", "source"} or "points" not in outputs:
-        raise BadRun(f"{name}: an ONNX file, but none of facepoints; expected what `facepoints export` writes")
+        raise BadRun(f"{name}: an ONNX file, but not one of facepoints; expected a file written by `facepoints export`")
     try:
         metadata = json.loads(text)
         if metadata["format"] > FORMAT:
@@ -155,9 +156,7 @@ def _facts(session: onnxruntime.InferenceSession, name: str) -> Facts:
         shape = (len(SOURCES), len(keypoints))
         mean_shape = np.array(metadata["mean_shape"], np.float32).reshape(*shape, 2)
         error = np.array(metadata["mean_error"], np.float32).reshape(shape)
-        # files of older versions have one offset for all points of a source
-        told = np.array(metadata["label_offset"], np.float32).reshape(len(SOURCES), -1, 2)
-        offset = np.broadcast_to(told, (*shape, 2))
+        offset = np.array(metadata["label_offset"], np.float32).reshape(*shape, 2)
         return Facts(keypoints, mean_shape, error, offset, metadata)
     except BadRun:
         raise

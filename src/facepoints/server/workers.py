@@ -122,13 +122,13 @@ async def _leaving(receive: Receive) -> None:
 
 
 class StoppableFaceDetector:
-    """A face finder that stops looking between two rounds, when nobody waits any more."""
+    """A face detector that raises Problem after detection if the request is no longer wanted."""
 
     def __init__(self, face_detector: FaceDetector, wanted: Wanted) -> None:
-        self._finder, self._wanted = face_detector, wanted
+        self._face_detector, self._wanted = face_detector, wanted
 
-    def rounds(self, photo: Photo) -> Iterator[Regions]:
-        for candidates in self._finder.rounds(photo):
-            if not self._wanted():
-                raise Problem("too-long", "nobody waits for this any more")
-            yield candidates
+    def detect(self, photo: Photo) -> Regions:
+        candidates = self._face_detector.detect(photo)
+        if not self._wanted():
+            raise Problem("too-long", "the request was canceled")
+        return candidates

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from facepoints.data.images import Photo
 from facepoints.data.synthetic.faces import draw_faces
-from facepoints.inference.faces import Face, Refined, TrackedFace
+from facepoints.inference.faces import Face, RefinedFaces, TrackedFace
 from facepoints.inference.regions import Regions
 from facepoints.inference.video.tracking import DETECTION_INTERVAL_LOST, Tracker, stabilize
 from facepoints.keypoints import FIFTEEN
@@ -69,7 +69,7 @@ class Stage:
     def regions_of(self, points: NDArray[np.float64]) -> Regions:
         return Regions.of_points(points, MEAN_SHAPE)
 
-    def refine(self, gray: NDArray[np.uint8], regions: Regions, views: int) -> Refined:
+    def refine(self, gray: NDArray[np.uint8], regions: Regions, views: int) -> RefinedFaces:
         assert views >= 2
         self.calls.append(len(regions))
         points = regions.on_photo(np.broadcast_to(MEAN_SHAPE, (len(regions), 15, 2)))
@@ -78,7 +78,7 @@ class Stage:
             for puppet, at in self.visible():
                 if np.linalg.norm(regions.center[i] - at) < 0.35 * regions.side[i]:
                     points[i], score[i] = POINTS[puppet.head] - 47.5 + at, 0.9
-        return Refined(regions, points, np.full(points.shape[:2], 1.5, np.float32), score)
+        return RefinedFaces(regions, points, np.full(points.shape[:2], 1.5, np.float32), score)
 
     def faces(self, photo: Photo) -> tuple[Face, ...]:
         assert photo.gray.ndim == 2
