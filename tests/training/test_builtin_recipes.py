@@ -104,6 +104,17 @@ def test_a_recipe_is_opened_by_name_or_from_a_file(tmp_path: Path) -> None:
     assert open_recipe(str(tmp_path / "named.toml")).name == "so"
 
 
+def test_a_file_may_start_from_a_built_in_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('parent = "cnn-masked"\nepochs = 3\nangles = [1, 2]\n')
+    own = open_recipe(str(path))
+    assert own.differences(find("cnn-masked")) == {"epochs": 3, "angles": (1.0, 2.0)}
+    assert (own.name, own.summary) == ("mine", "cnn-masked, changed by mine.toml")
+    path.write_text('parent = "cnn-maskd"\n')
+    with pytest.raises(BadChoice, match="no recipe 'cnn-maskd'; did you mean 'cnn-masked'"):
+        open_recipe(str(path))
+
+
 def test_an_unknown_recipe_is_answered_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(BadChoice, match=r"no recipe 'cnn-maskd'; did you mean 'cnn-masked'\?"):
         open_recipe("cnn-maskd")

@@ -44,13 +44,13 @@ def test_the_lesson_is_moved_as_labels_are(few_faces: LabeledFaces) -> None:
     # the labels themselves are taught, as either source's
     targets = DistillationTargets(points.repeat(1, 2, 1), torch.ones(30, dtype=torch.bool))
     offset = torch.randn(2, 15, 2, generator=torch.Generator().manual_seed(0))
-    both = targets.beside(batch, torch.arange(60), offset)
+    both = targets.append_to(batch, torch.arange(60), offset)
     torch.testing.assert_close(both.points[:, 15:30], points - offset[0])
     torch.testing.assert_close(both.points[:, 30:], points - offset[1])
     matrix = torch.tensor([[-1.0, 0, 95], [0, 1, 0]]).expand(60, 2, 3)
     mirrored = torch.ones(60, dtype=torch.bool)
-    plain = targets.beside(batch, torch.arange(60), torch.zeros(2, 15, 2))
-    moved = move(plain, matrix, mirrored, DistillationTargets.for_member_set(few_faces.keypoints))
+    plain = targets.append_to(batch, torch.arange(60), torch.zeros(2, 15, 2))
+    moved = move(plain, matrix, mirrored, DistillationTargets.keypoints(few_faces.keypoints))
     alone = move(batch, matrix, mirrored, few_faces.keypoints)
     for part in (slice(0, 15), slice(15, 30), slice(30, 45)):
         torch.testing.assert_close(moved.points[:, part], alone.points)
@@ -87,7 +87,7 @@ def test_a_recipe_of_the_book_is_trained_first_on_the_same_rows(
     ("changes", "message"),
     [
         ({"teacher": "cnn-maskt"}, "no recipe 'cnn-maskt'; did you mean 'cnn-masked'"),
-        ({"seed": 1}, "of the faces that this run validates on"),
+        ({"seed": 1}, "validation faces of this run"),
         ({"keypoints": FIFTEEN.names[:10]}, "other keypoints than this recipe"),
     ],
 )
@@ -102,12 +102,12 @@ def test_a_teacher_that_is_none(
 
 def test_a_network_without_maps_is_no_teacher(few_faces: LabeledFaces) -> None:
     model = Model("plain", few_faces.keypoints, Size(width=2, dense_units=4), {})
-    with pytest.raises(BadChoice, match="needs a network with maps"):
+    with pytest.raises(BadChoice, match="needs a network with heatmaps"):
         prepare_targets(model, few_faces)
 
 
 def test_a_network_without_maps_is_no_student(
     student: Recipe, tiny_run: Path, few_faces: LabeledFaces, tmp_path: Path
 ) -> None:
-    with pytest.raises(BadChoice, match="needs a network with maps"):
+    with pytest.raises(BadChoice, match="needs a network with heatmaps"):
         fit(student.replace(network="plain", teacher=str(tiny_run)), few_faces, tmp_path / "run")

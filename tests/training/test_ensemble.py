@@ -173,7 +173,7 @@ def test_a_stopped_ensemble_goes_on_with_the_members_it_lacks(
 
 
 def test_members_without_maps_are_refused(ensemble: Recipe, few_faces: LabeledFaces, tmp_path: Path) -> None:
-    with pytest.raises(BadChoice, match="needs networks with maps"):
+    with pytest.raises(BadChoice, match="needs heatmap networks"):
         fit(ensemble.replace(ensemble_networks=("dense",)), few_faces, tmp_path)
     assert not list(tmp_path.iterdir())
 

@@ -258,8 +258,8 @@ for moment in sys.argv[4:]:
             def half(path, *rest):
                 saved.append(path)
                 if len(saved) == 2:
-                    with atomic_write(path) as beside:
-                        beside.write_bytes(b"half")
+                    with atomic_write(path) as partial:
+                        partial.write_bytes(b"half")
                         die()
                 written(path, *rest)
 

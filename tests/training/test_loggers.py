@@ -138,7 +138,7 @@ def test_what_cannot_track_is_one_line(
     if name == "mlflow":
         pytest.importorskip("mlflow", reason="mlflow is not installed")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    monkeypatch.setitem(trackers_module._TRACKERS, "absent", ("no_such_module", "absent", trackers_module._csv))
+    monkeypatch.setitem(trackers_module._TRACKERS, "absent", ("no_such_module", "absent", trackers_module._mlflow))
     with pytest.raises(kind) as refused:
         Trackers([name], SMALL, tmp_path / "run", uri=uri, resume=False)
     assert words in str(refused.value)

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from facepoints.errors import BadChoice, BadRun, FacepointsError
+from facepoints.models.networks import NETWORKS
 from facepoints.training.builtin_recipes import BUILTIN_RECIPES
-from facepoints.training.recipe import Recipe, from_table, meanings, read_toml
+from facepoints.training.recipe import NETWORK_NAMES, Recipe, from_table, meanings, read_toml
 
 RECIPES = {name: recipe for name, (recipe, _) in BUILTIN_RECIPES.items()}
 FIELDS = {field.name: field for field in dataclasses.fields(Recipe)}
@@ -189,8 +190,13 @@ def test_every_number_has_a_lower_limit() -> None:
     ("name", "choice"), [(name, choice) for name, field in FIELDS.items() for choice in field.metadata["among"]]
 )
 def test_whatever_is_offered_can_be_chosen(name: str, choice: str) -> None:
-    assert getattr(Recipe().with_settings([f"{name}={choice}"]), name) == choice
+    value = getattr(Recipe().with_settings([f"{name}={choice}"]), name)
+    assert value in (choice, (choice,))
     assert choice in meanings()[name][0]
+
+
+def test_the_network_names_are_those_of_the_networks() -> None:
+    assert tuple(NETWORKS) == NETWORK_NAMES
 
 
 def test_whole_numbers_do_for_numbers() -> None:

@@ -12,11 +12,11 @@ from facepoints.data.dataset import LabeledFaces
 from facepoints.data.split import Split
 from facepoints.data.synthetic.faces import synthetic_training
 from facepoints.models.model import Model
-from facepoints.models.uncertainty import KNEE, stretched
+from facepoints.models.uncertainty import KNEE, calibrated
 from facepoints.training.fit import fit
 from facepoints.training.recipe import Recipe
 from facepoints.training.run_folder import RunFolder
-from facepoints.training.uncertainty import _stretch, calibrate, learn_expected_error, non_faces
+from facepoints.training.uncertainty import _fit_calibration, calibrate, learn_expected_error, non_faces
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_faces_upside_down_are_unsure(model: Model, data: LabeledFaces) -> None:
 def test_the_points_stay_as_they_are(
     model: Model, data: LabeledFaces, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("facepoints.training.uncertainty._STEPS", 5)
+    monkeypatch.setattr("facepoints.training.uncertainty._MIN_STEPS", 5)
     few = data.take(np.arange(40))
     before = model.predict(few.faces, few.source)
     weights = {name: value.clone() for name, value in model.network.state_dict().items()}
@@ -109,12 +109,12 @@ def test_a_calibration_finds_the_stretch_and_ignores_wrong_labels() -> None:
     truth = torch.exp(0.5 + 1.5 * said)
     square = (truth.unsqueeze(1) * torch.randn(4000, 2, generator=generator, dtype=torch.float64)).square().mean(1)
     square[:20] = 60.0**2  # half a percent are labels of other faces
-    found = _stretch(square, said)
+    found = _fit_calibration(square, said)
     wanted = torch.tensor([0.5 + 1.5 * KNEE, 1.5, 1.5], dtype=torch.float64)
     torch.testing.assert_close(found, wanted, atol=0.1, rtol=0)
 
 
 def test_who_is_less_sure_is_never_expected_to_err_less() -> None:
     said = torch.linspace(-2, 4, 500, dtype=torch.float64)
-    found = _stretch(torch.exp(-said), said)  # labels that say the opposite
-    assert (stretched(said, found).diff() > 0).all()
+    found = _fit_calibration(torch.exp(-said), said)  # labels that say the opposite
+    assert (calibrated(said, found).diff() > 0).all()

@@ -125,8 +125,8 @@ def train(
     except AlreadyTrained as already:
         note(str(already))
         return
-    except KeyboardInterrupt:
-        note(f"stopped; {folder} keeps the last complete epoch; the same command with --resume continues after it")
+    except KeyboardInterrupt as stop:
+        note(f"stopped; {stop}; the same command with --resume continues")
         raise typer.Exit(130) from None
     if not is_first_process():
         return  # only the first of several processes prints

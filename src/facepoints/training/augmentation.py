@@ -1,7 +1,7 @@
-"""Image, points and observed, moved together: whole batches at once, in torch, on any device.
+"""Augmentation of whole batches, in torch, on any device.
 
-A geometric change is one 2x3 matrix per face, in pixels: it maps a place of the old image to its place in the new
-one. Points are multiplied by it, the image is sampled through its inverse, so the two cannot part.
+A geometric change is one 2x3 matrix per face that maps pixels of the old image to pixels of the new one. Points are
+multiplied by it and the image is sampled through its inverse, so that the two stay consistent.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from facepoints.training.recipe import Recipe
 _MIDDLE = (FACE_SIZE - 1) / 2  # 47.5: pixel centers are whole numbers
 
 CROP_JITTER = (35.0, 0.35, 19.0)
-"""Rotation (degrees), scale (share) and shift (pixels) of a face that is framed loosely."""
+"""Rotation (degrees), scale (share) and shift (px) of a crop as inaccurate as a face detector's."""
 
 
 class Batch(NamedTuple):
-    """Faces with labels on their way into the network."""
+    """Labeled faces as the network gets them."""
 
     images: Tensor
     """float (n, 1, 96, 96), 0 (black) to 1 (white)"""
@@ -45,8 +45,17 @@ def to_images(faces: Tensor) -> Tensor:
 
 
 def augment(batch: Batch, recipe: Recipe, keypoints: KeypointSet, generator: torch.Generator) -> Batch:
-    """Every change that the recipe asks for, drawn anew for each face of the batch."""
-    if _moves(recipe):
+    """The batch with the recipe's random changes, independent for each face."""
+    geometry = (
+        recipe.flip,
+        recipe.rotation,
+        recipe.angles,
+        recipe.shift,
+        recipe.scale,
+        recipe.shear,
+        recipe.crop_jitter,
+    )
+    if any(geometry):
         matrix, mirrored = draw_matrices(len(batch.images), recipe, generator)
         batch = move(batch, matrix, mirrored, keypoints, recipe.out_of_frame_margin)
     images = batch.images
@@ -62,33 +71,32 @@ def augment(batch: Batch, recipe: Recipe, keypoints: KeypointSet, generator: tor
 def before_and_after(
     faces: Tensor, points: Tensor, observed: Tensor, recipe: Recipe, keypoints: KeypointSet, seed: int = 0
 ) -> tuple[Batch, Batch]:
-    """What a recipe does to some faces, to look at. faces uint8 (n, 96, 96); points (n, k, 2); observed (n, k)."""
+    """Original and augmented batch. faces uint8 (n, 96, 96); points (n, k, 2), px; observed (n, k)."""
     source = torch.zeros(len(faces), dtype=torch.long, device=faces.device)
     before = Batch(to_images(faces), points, observed, source)
     return before, augment(before, recipe, keypoints, torch.Generator(faces.device).manual_seed(seed))
 
 
 def draw_before_and_after(data: LabeledFaces, recipe: Recipe, versions: int = 3, seed: int = 0) -> NDArray[np.uint8]:
-    """A picture, BGR (h, w, 3): a row of faces as they are, and below them what the recipe makes of each."""
+    """Contact sheet, BGR (h, w, 3): a row of original faces, and below it rows of augmented versions."""
     faces, points, observed = (torch.from_numpy(np.array(a)) for a in (data.faces, data.points, data.observed))
     rows = [before_and_after(faces, points, observed, recipe, data.keypoints, seed + i) for i in range(versions)]
     shown = [rows[0][0], *(after for _, after in rows)]
     grey = torch.cat([batch.images for batch in shown]).squeeze(1).mul(255).round().byte().numpy()
     where = torch.cat([batch.points for batch in shown]).float().numpy()
     seen = torch.cat([batch.observed for batch in shown]).numpy()
-    captions = [c for name in ("as it is", *["augmented"] * versions) for c in [name] * len(data)]
+    captions = [c for name in ("original", *["augmented"] * versions) for c in [name] * len(data)]
     title = f"Augmentation of the recipe {recipe.name}"
     return contact_sheet(grey, where, observed=seen, captions=captions, columns=len(data), title=title)
 
 
 def draw_matrices(n: int, recipe: Recipe, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Random geometry for n faces: matrices (n, 2, 3) in pixels, and which of them mirror, bool (n,).
+    """Random geometry for n faces: matrices (n, 2, 3), px, and which of them mirror, bool (n,).
 
-    Rotation, scale, shear and mirror turn about the middle of the face; the shift comes last. A positive angle
-    turns the face clockwise as one sees it (y points down).
+    Rotation, scale, shear and mirror are about the middle of the image; the shift is last. A positive angle rotates
+    the displayed face clockwise (y points down).
     """
     device = generator.device
-    # framed as neatly as the recipe says, or as loosely as a box on a photo
     crop_jitter = torch.rand(n, generator=generator, device=device) < recipe.crop_jitter
     rotation, scale, shift = (
         torch.where(crop_jitter, max(tight, wide), tight)
@@ -112,37 +120,37 @@ def draw_matrices(n: int, recipe: Recipe, generator: torch.Generator) -> tuple[T
     return torch.cat([linear, middle - linear @ middle + moved], dim=2), mirrored
 
 
-def move(batch: Batch, matrix: Tensor, mirrored: Tensor, keypoints: KeypointSet, beyond: float = 0.0) -> Batch:
-    """Move images, points and observed by the same matrices (n, 2, 3).
+def move(batch: Batch, matrix: Tensor, mirrored: Tensor, keypoints: KeypointSet, margin: float = 0.0) -> Batch:
+    """Transform images and points by the same matrices (n, 2, 3).
 
-    Points that leave the image become unobserved, those that lie at most `beyond` pixels outside of it don't.
-    Where `mirrored`, left and right points change places: the left eye of a mirrored face is the right one.
+    Points more than `margin` px outside of the image become unobserved. Where `mirrored`, left and right points are
+    swapped: the left eye of a mirrored face is the right one.
     """
     linear, offset = matrix[:, :, :2], matrix[:, :, 2]
     points = batch.points @ linear.transpose(1, 2) + offset.unsqueeze(1)
     swap = torch.from_numpy(keypoints.mirror).to(points.device)
     points = torch.where(mirrored.view(-1, 1, 1), points[:, swap], points)
     observed = torch.where(mirrored.unsqueeze(1), batch.observed[:, swap], batch.observed)
-    inside = ((points > -0.5 - beyond) & (points < FACE_SIZE - 0.5 + beyond)).all(dim=2)
+    inside = ((points > -0.5 - margin) & (points < FACE_SIZE - 0.5 + margin)).all(dim=2)
     return Batch(_warped(batch.images, linear, offset), points, observed & inside, batch.source)
 
 
 def _warped(images: Tensor, linear: Tensor, offset: Tensor) -> Tensor:
-    """Sample the images at the places where the matrices come from; beyond the border its pixels go on."""
+    """Sample the images through the inverse matrices; the border pixels are repeated outside of the image."""
     inverse = torch.linalg.inv(linear)
     start = -(inverse @ offset.unsqueeze(2))
-    # grid_sample wants -1 for the first pixel's center and 1 for the last one's (align_corners=True)
+    # for grid_sample, -1 is the first pixel's center and 1 the last one's (align_corners=True)
     from_middle = torch.arange(FACE_SIZE, device=images.device) - _MIDDLE
     across, down = from_middle.view(1, 1, -1, 1), from_middle.view(1, -1, 1, 1)
     along = (inverse / _MIDDLE).view(-1, 1, 1, 2, 2)
     first = ((start + (inverse.sum(2, keepdim=True) - 1) * _MIDDLE) / _MIDDLE).view(-1, 1, 1, 2)
-    # a sum of a column and a row: a third of affine_grid's time, which multiplies matrices
+    # a column plus a row takes a third of the time of affine_grid, which multiplies matrices
     grid = along[..., 0] * across + (along[..., 1] * down + first)
     return F.grid_sample(images, grid, padding_mode="border", align_corners=True)
 
 
 def _blurred(images: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Some of the images, as if they had been small and were enlarged: 16 to 64 pixels wide, one width a batch."""
+    """A share of the images down- and upscaled, to 16 to 64 px, one width per batch."""
     chosen = torch.rand(len(images), generator=generator, device=images.device) < share
     width = int(torch.randint(16, 65, (1,), generator=generator, device=images.device))
     if not chosen.any():
@@ -154,9 +162,9 @@ def _blurred(images: Tensor, share: float, generator: torch.Generator) -> Tensor
 
 
 def _noise(n: int, largest: float, generator: torch.Generator) -> Tensor:
-    """Gaussian noise (n, 1, 96, 96), of a strength and sign of its own for each face.
+    """Gaussian noise (n, 1, 96, 96) with a random strength and sign for each face.
 
-    A few fields serve the whole batch: drawing one for each face took as long as turning it (measured).
+    The batch shares eight noise fields: one for each face took as long as the geometric transformation.
     """
     fields = torch.randn(min(n, 8), 1, FACE_SIZE, FACE_SIZE, generator=generator, device=generator.device)
     which = torch.randint(len(fields), (n,), generator=generator, device=generator.device)
@@ -177,19 +185,6 @@ def _relit(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor
         light = _uniform(n, -recipe.brightness, recipe.brightness, generator).view(-1, 1, 1, 1)
         images = (images - mean) * factor(recipe.contrast) + mean + light
     return images
-
-
-def _moves(recipe: Recipe) -> bool:
-    geometry = (
-        recipe.flip,
-        recipe.rotation,
-        recipe.angles,
-        recipe.shift,
-        recipe.scale,
-        recipe.shear,
-        recipe.crop_jitter,
-    )
-    return any(geometry)
 
 
 def _uniform(n: int, low: float, high: float, generator: torch.Generator) -> Tensor:

@@ -1,6 +1,6 @@
-"""The recipes, each as its difference from its parent.
+"""The built-in recipes, each as its differences from a parent.
 
-Where a project of the field gave a figure (filters, units, epochs), it stands here as it was given.
+Filters, units and epochs of published approaches are as published.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from facepoints.errors import unknown
 from facepoints.keypoints import FOUR
-from facepoints.training.recipe import Recipe, read_toml
+from facepoints.training.recipe import Recipe, from_table, read_table
 
 _plainest = Recipe(epochs=30, batch_size=32, optimizer="adam", learning_rate=1e-3, patience=5)
 
@@ -24,18 +24,16 @@ dense = _plainest.replace(
 
 cnn = _plainest.replace(
     name="cnn",
-    summary="a plain CNN as a first model, interpolated labels",
+    summary="a plain CNN, interpolated labels",
     network="plain",
     missing="interpolate",
     width=16,
     dropout=0.1,
 )
-cnn_flip = cnn.replace(
-    name="cnn-flip", summary="the plain CNN, half of each batch mirrored", flip=0.5
-)  # left and right points swap
+cnn_flip = cnn.replace(name="cnn-flip", summary="the plain CNN, half of each batch mirrored", flip=0.5)
 cnn_rotated = cnn.replace(
     name="cnn-rotated",
-    summary="the plain CNN, turned by -15, 0 or 15 degrees and shifted; backward-forward fill",
+    summary="the plain CNN, rotated by -15, 0 or 15 degrees and shifted; backward-forward fill",
     missing="backward-forward",
     angles=(-15.0, 0.0, 15.0),
     shift=6.0,
@@ -82,13 +80,11 @@ base_extended = base.replace(
     width=32,
     dropout=0.3,
 )
-masked = base_extended.replace(
-    name="masked", summary="base-extended with a masked loss on all rows", missing="mask"
-)  # guess nothing
+masked = base_extended.replace(name="masked", summary="base-extended with a masked loss on all rows", missing="mask")
 
 cnn_masked = Recipe(
     name="cnn-masked",
-    summary="compact residual CNN, a map per point and source, masked loss, full augmentation",
+    summary="compact residual CNN, a heatmap per point and source, masked loss, full augmentation",
     network="heatmap",
     width=32,
     missing="mask",
@@ -103,7 +99,7 @@ cnn_masked = Recipe(
     blur=0.3,
     noise=0.03,
     label_offset=True,
-    loss="huber",  # to the end: with a squared loss the wrong labels pull, it brought nothing
+    loss="huber",  # in all epochs: final epochs with the squared loss, which fits wrong labels, gained nothing
     epochs=100,
     batch_size=64,
     optimizer="adamw",
@@ -117,30 +113,30 @@ cnn_masked = Recipe(
 
 _broad = cnn_masked.replace(
     network="heatmap-wide",
-    validation_fraction=0.05,  # who judges on a few hundred rows learns from a tenth more
+    validation_fraction=0.05,  # a few hundred rows suffice for validation; training gets a tenth more
     rotation=30.0,
     scale=0.25,
     shift=6.0,
     shear=8.0,
-    crop_jitter=0.15,  # as a face finder frames faces
+    crop_jitter=0.15,
     heatmap_loss=0.15,
-    optimizer="muon",  # 7 epochs do what 20 of AdamW do (benchmarks/flagship.md)
+    optimizer="muon",  # reaches in 7 epochs what AdamW reaches in 20 (benchmarks/flagship.md)
     learning_rate=0.02,
     ema=0.999,
 )
 flagship_ensemble = _broad.replace(
     name="flagship-ensemble",
-    summary="five networks, each without another fifth of the rows, their mean straightened",
+    summary="mean of five networks, each trained without one fifth of the rows, with linear bias correction",
     folds=5,
     epochs=40,
     squared_epochs=8,
 )
 flagship = _broad.replace(
     name="flagship",
-    summary="one network taught by flagship-ensemble, says how far off each point may be",
+    summary="one network distilled from flagship-ensemble, predicts the error of each point",
     teacher="flagship-ensemble",
     crop_jitter=0.25,
-    out_of_frame_margin=16.0,  # a face out of frame: without it 2 % of the points make 17 % of the squared error
+    out_of_frame_margin=16.0,  # without it, the 2 % of points out of frame make 17 % of the squared error
     epochs=120,
     squared_epochs=20,
     expected_error=True,
@@ -148,7 +144,7 @@ flagship = _broad.replace(
 
 demo = cnn_masked.replace(
     name="demo",
-    summary="cnn-masked made small: what the demo trains in two minutes on drawn faces",
+    summary="a small cnn-masked that the demo trains in two minutes on synthetic faces",
     width=16,
     epochs=30,
     squared_epochs=8,
@@ -176,19 +172,25 @@ BUILTIN_RECIPES: dict[str, tuple[Recipe, Recipe | None]] = {
         (demo, cnn_masked),
     )
 }
-"""Name -> the recipe and the parent it is told against; None: against the fields' defaults."""
+"""Name -> the recipe and the parent that it is described by differences from; None: the fields' defaults."""
 
 
 def open_recipe(name: str) -> Recipe:
-    """The recipe that a person names: one of the book, or a TOML file; raises BadChoice or BadRun."""
-    if name.endswith(".toml"):
-        recipe = read_toml(Path(name))
-        return recipe if recipe.name else recipe.replace(name=Path(name).stem)
-    return find(name)
+    """A built-in recipe by name or a recipe in a TOML file, which may name a built-in one as its `parent`.
+
+    Raises BadChoice or BadRun.
+    """
+    if not name.endswith(".toml"):
+        return find(name)
+    table = {"name": "", **read_table(Path(name))}
+    parent = find(str(table.pop("parent"))) if "parent" in table else None
+    if parent:
+        table = {"summary": f"{parent.name}, changed by {Path(name).name}", **table}
+    return from_table(table | {"name": table["name"] or Path(name).stem}, parent)
 
 
 def find(name: str) -> Recipe:
-    """The recipe of this name; raises BadChoice with the nearest name if the book has none."""
+    """The built-in recipe of this name; raises BadChoice with the nearest name if there is none."""
     if name not in BUILTIN_RECIPES:
         raise unknown("recipe", name, BUILTIN_RECIPES)
     return BUILTIN_RECIPES[name][0]

@@ -1,4 +1,4 @@
-"""Learning curves: loss, RMSE, MAE and PCK, training beside validation."""
+"""Learning curves: loss, RMSE, MAE and PCK of training and validation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PANELS = (
 
 def draw_curves(history: Sequence[dict[str, float]], path: Path, title: str) -> None:
     """Write the four curves of a history (one dict per epoch, as in history.json) as one PNG."""
-    from matplotlib.figure import Figure  # no pyplot: no window system, no global state
+    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     epochs = [int(epoch["epoch"]) for epoch in history]
@@ -31,12 +31,11 @@ def draw_curves(history: Sequence[dict[str, float]], path: Path, title: str) -> 
             values = [factor * epoch[f"{part}_{name}"] for epoch in history]
             marker = "o" if len(values) < 3 else None
             axes.plot(epochs, values, style, color=color, label=part, linewidth=1.8, marker=marker, markersize=4)
-        values = [factor * epoch[f"validation_{name}"] for epoch in history]
-        axes.plot(int(best["epoch"]), values[epochs.index(int(best["epoch"]))], "o", color="#c8541b", markersize=6)
+        axes.plot(int(best["epoch"]), factor * best[f"validation_{name}"], "o", color="#c8541b", markersize=6)
         if name == "pck":
             axes.set_ylim(0, 100)
         elif max(values) > 8 * min(values) > 0:
-            axes.set_yscale("log")  # the first epochs would flatten all that follows
+            axes.set_yscale("log")  # the first epochs would flatten the rest
         axes.set_ylabel(label)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.grid(alpha=0.25)
@@ -44,5 +43,5 @@ def draw_curves(history: Sequence[dict[str, float]], path: Path, title: str) -> 
     figure.axes[0].legend(frameon=False)
     for axes in figure.axes[2:]:
         axes.set_xlabel("epoch")
-    with atomic_write(path) as beside:
-        figure.savefig(beside, format="png")
+    with atomic_write(path) as partial:
+        figure.savefig(partial, format="png")

@@ -1,4 +1,4 @@
-"""Training, readable as a sentence: split the rows, fill the gaps, fit the model, keep the best, score it."""
+"""Training: split the rows, impute missing points, train the network, keep the best epoch, score it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from lightning.pytorch import Callback
+from numpy.typing import NDArray
 
 from facepoints.data.corrections import Correction
 from facepoints.data.dataset import LabeledFaces, picture_digests
@@ -21,9 +22,8 @@ from facepoints.data.similarity import group_alike
 from facepoints.data.split import Split, split
 from facepoints.errors import AlreadyTrained, BadChoice
 from facepoints.models.checkpoint import load_model, save_model
-from facepoints.models.heatmaps import MultiSourceNetwork
 from facepoints.models.model import Model
-from facepoints.models.networks import HEATMAP_NETWORKS, Size
+from facepoints.models.networks import Size
 from facepoints.scores import Scores, score
 from facepoints.training.builtin_recipes import find
 from facepoints.training.distillation import prepare_targets
@@ -57,13 +57,13 @@ def fit(
     trackers: Trackers | None = None,
     callbacks: list[Callback] | None = None,
 ) -> Scores:
-    """Train a recipe on labeled faces; leave a run folder; give the best epoch's scores on the validation rows.
+    """Train a recipe on labeled faces into a run folder; return the best epoch's scores on the validation rows.
 
-    `rows` are the positions to train and to validate on, where the recipe's own split is not wanted; `corrections`
-    are what somebody said of suspects, which the recipe's list of them does not overrule.
-    With `resume` a training that was stopped goes on after its last whole epoch, to the same end as if it had never
-    stopped. `trackers` hear of it and get the finished files. Raises BadRun where the folder holds a finished, an
-    unfinished or another training; `force` starts anew.
+    rows: training and validation rows, instead of the recipe's own split. corrections: the user's decisions on label
+    issues; labels confirmed there are trained on although the recipe's list of issues contains them. resume: continue
+    a stopped training after its last complete epoch, with the same result as without the stop. force: replace the
+    training that the folder holds. Raises BadRun where the folder holds a training and neither applies; an interrupt
+    raises KeyboardInterrupt with a message about what is kept.
     """
     keep_freed_memory()
     machine = machine or Machine()
@@ -73,20 +73,23 @@ def fit(
         alone = ", ".join(chosen.keypoints.lone_sides())
         raise BadChoice(f"flip={recipe.flip:g} needs both sides of each point, but {alone} has no partner; set flip=0")
     rows = rows or split(chosen, recipe.split, recipe.validation_fraction, recipe.seed)
-    training = _trusted(chosen, rows, recipe, corrections)
+    training = _without_issues(chosen, rows.training, recipe, corrections)
     about_rows = trained_on(data, rows, training)
     if not force:
-        # a process that Lightning started beside the first one finds what that one has begun
+        # further processes started by Lightning find the files of the first one
         run.refuse_to_overwrite(about_rows, resume=resume or not is_first_process())
 
-    alike = partial(fit, data=data, corrections=corrections, machine=machine, callbacks=callbacks)
-    task = _Task(run, data, rows, training, about_rows, alike, callbacks or [], trackers, force)
-    if recipe.folds:
-        _fit_ensemble(task)
-    else:
-        _fit_network(task, machine)
-    if recipe.expected_error:
-        _teach_expected_error(task, _trusted(chosen, replace(rows, training=rows.validation), recipe, corrections))
+    fit_alike = partial(fit, data=data, corrections=corrections, machine=machine, callbacks=callbacks)
+    task = _Task(run, data, rows, training, about_rows, fit_alike, callbacks or [], trackers, force)
+    try:
+        if recipe.folds:
+            _fit_ensemble(task)
+        else:
+            _fit_network(task, machine)
+        if recipe.expected_error:
+            _fit_expected_error(task, _without_issues(chosen, rows.validation, recipe, corrections))
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(run.progress) from None
     scores = finish(run, data, rows)
     if trackers:
         trackers.attach()
@@ -95,82 +98,80 @@ def fit(
 
 @dataclass(frozen=True)
 class _Task:
-    """What fit has made out: what is to be trained, on what, for whom."""
+    """Everything that the steps of one training share."""
 
     run: RunFolder
     data: LabeledFaces
     rows: Split
     training: LabeledFaces
-    """the training rows that are trusted, with the recipe's keypoints"""
+    """the training rows without label issues, with the recipe's keypoints"""
     about_rows: dict[str, Any]
     fit_alike: Callable[..., Scores]
     callbacks: list[Callback]
     trackers: Trackers | None
     force: bool
 
-    def another(self, recipe: Recipe, folder: Path, rows: Split, *, force: bool) -> None:
-        """Train another recipe alike, or go on with it; nothing happens where that is done, unless by `force`."""
-        trackers = self.trackers.beside(recipe, folder, resume=not force) if self.trackers else None
+    def fit_another(self, recipe: Recipe, folder: Path, rows: Split, *, force: bool) -> None:
+        """Train another recipe, or resume it; a complete run is left as it is unless by `force`."""
+        trackers = self.trackers.for_member(recipe, folder, resume=not force) if self.trackers else None
         with suppress(AlreadyTrained):
             self.fit_alike(recipe, folder=folder, rows=rows, resume=not force, force=force, trackers=trackers)
 
-    def announce(self, what: str) -> None:
-        for shown in self.shown():
-            shown.announce(what)
+    def announce(self, training: str) -> None:
+        for progress in self.progress():
+            progress.announce(training)
 
-    def shown(self) -> list[TrainingProgress]:
+    def progress(self) -> list[TrainingProgress]:
         return [callback for callback in self.callbacks if isinstance(callback, TrainingProgress)]
 
 
 def _fit_network(task: _Task, machine: Machine) -> None:
-    """Train one network with Lightning, after its teacher if it has one; the run's folder keeps its best epoch."""
+    """Train one network with Lightning, after its teacher if it has one."""
     run, data, rows, recipe = task.run, task.data, task.rows, task.run.recipe
-    chosen, filled = data.only(recipe.keypoints), _filled(task.training, recipe)
+    chosen, training = data.only(recipe.keypoints), _imputed(task.training, recipe)
     torch.manual_seed(recipe.seed)
     model = Model(recipe.network, chosen.keypoints, size_of(recipe), recipe.as_table())
     known = data.take(rows.training)
     model.fit_mean_shape(known.points, known.observed, known.source, data.keypoints)
     targets = None
     if recipe.teacher:
-        if not isinstance(model.network, MultiSourceNetwork):
-            raise BadChoice(
-                f"teacher: needs a network with maps ({', '.join(HEATMAP_NETWORKS)}), not '{recipe.network}'"
-            )
-        targets = prepare_targets(_teacher(task), filled)
-    fitting = KeypointModule(recipe, model, filled, chosen.take(rows.validation), targets)
+        model.heatmap_network("teacher")
+        targets = prepare_targets(_teacher(task), training)
+    module = KeypointModule(recipe, model, training, chosen.take(rows.validation), targets)
 
     with quiet_lightning():
-        tracking, loggers = ([task.trackers], [*task.trackers.loggers.values()]) if task.trackers else ([], [])
-        trainer = new_trainer(recipe, machine, [*own_callbacks(recipe, run), *task.callbacks, *tracking], loggers)
+        callbacks = [*own_callbacks(recipe, run), *task.callbacks]
+        loggers = list(task.trackers.loggers.values()) if task.trackers else []
+        trainer = new_trainer(recipe, machine, [*callbacks, *([task.trackers] if task.trackers else [])], loggers)
         if task.force and is_first_process():
-            run.clear()  # not before all else has proven possible
+            run.clear()  # only after everything else has succeeded
         run.write_start(task.about_rows, parameters=sum(p.numel() for p in model.network.parameters()))
         try:
-            # anew by force, whatever another process may not have cleared yet
+            # with force, another process may not have deleted the old file yet
             last = str(run.last) if run.last.exists() and not task.force else None
-            trainer.fit(fitting, ckpt_path=last, weights_only=None)
-        except SystemExit:  # how Lightning answers Ctrl-C
+            trainer.fit(module, ckpt_path=last, weights_only=None)
+        except SystemExit:  # Lightning's reaction to Ctrl-C
             raise KeyboardInterrupt from None
 
 
 def _fit_ensemble(task: _Task) -> None:
-    """Train the networks of an ensemble, one after the other, and keep them in one model."""
+    """Train the networks of an ensemble one after the other, and save them as one model."""
     run = task.run
     check_ensemble_networks(run.recipe)
     if task.force and is_first_process():
         run.clear()
 
-    def train(member: Recipe, place: Path, kept: Split) -> None:
-        task.announce(f"network {place.name}")
-        # whatever was to be replaced is gone; killed and resumed, the new members stay
-        task.another(member, place, kept, force=False)
+    def train(member: Recipe, folder: Path, rows: Split) -> None:
+        task.announce(f"network {folder.name}")
+        # old members are deleted already; with force, a resumed training would repeat new ones
+        task.fit_another(member, folder, rows, force=False)
 
-    run.write_start(task.about_rows, parameters=0)  # not known before they are joined
+    run.write_start(task.about_rows, parameters=0)  # the number is known after the training
     joined = train_ensemble(run, task.data, task.rows, size_of(run.recipe), train)
     run.write_start(task.about_rows, parameters=sum(p.numel() for p in joined.network.parameters()))
     save_model(run.model, joined, {})
     if task.trackers and is_first_process():
-        task.trackers.begin()  # not before its networks have ended theirs: Weights & Biases keeps one run at a time
+        task.trackers.begin()  # after the members' runs have ended: Weights & Biases has one open run at a time
 
 
 def finish(run: RunFolder, data: LabeledFaces, rows: Split) -> Scores:
@@ -185,52 +186,53 @@ def finish(run: RunFolder, data: LabeledFaces, rows: Split) -> Scores:
 
 
 def _teacher(task: _Task) -> Model:
-    """The model that teaches: a run that is there, or the recipe of that name, first trained on the same rows."""
+    """The teacher: an existing run, or the recipe of that name, trained first on the same rows."""
     recipe, folder = task.run.recipe, Path(task.run.recipe.teacher)
     if not (folder / MODEL_FILE).exists():
         first, folder = find(recipe.teacher), task.run.folder / "teacher"
         first = first.replace(drop_label_issues=recipe.drop_label_issues, keypoints=recipe.keypoints, seed=recipe.seed)
         task.announce(f"the teacher first, {first.name}")
-        task.another(first, folder, task.rows, force=task.force)
+        task.fit_another(first, folder, task.rows, force=task.force)
         task.announce(f"now {recipe.name}")
-    pictures = read_json(folder / "run.json").get("training_pictures", [])
+    pictures = read_json(folder / "run.json")["training_pictures"]
     leaked = len(set(picture_digests(task.data.faces[task.rows.validation])) & set(pictures))
     if leaked:
         raise BadChoice(
-            f"teacher: {folder} was trained on {leaked:,} of the faces that this run validates on, and would flatter "
-            "it. Train it with the same split and seed, or give the name of a recipe"
+            f"teacher: {folder} was trained on {leaked:,} validation faces of this run, which would bias its scores. "
+            "Train it with the same split and seed, or give the name of a recipe"
         )
     return load_model(folder / MODEL_FILE)[0]
 
 
-def _teach_expected_error(task: _Task, unseen: LabeledFaces) -> None:
-    """Put the head for expected errors into the best epoch's model; killed in between, it is learned anew."""
+def _fit_expected_error(task: _Task, validation: LabeledFaces) -> None:
+    """Train the head for expected errors of the best epoch's model; if interrupted, it is trained again."""
 
     def progress(done: int, total: int) -> None:
-        for shown in task.shown():
-            shown.after_points(done, total)
+        for shown in task.progress():
+            shown.show_passes(done, total)
 
     model, facts = task.run.load_best()
-    learn_expected_error(model, task.training, unseen, task.run.recipe, progress)
+    learn_expected_error(model, task.training, validation, task.run.recipe, progress)
     save_model(task.run.model, model, facts)
 
 
 def size_of(recipe: Recipe) -> Size:
-    """How large the recipe wants its network."""
+    """The size of the recipe's network."""
     return Size(recipe.width, recipe.kernel, recipe.dense_units, recipe.dropout)
 
 
-def _trusted(chosen: LabeledFaces, rows: Split, recipe: Recipe, corrections: list[Correction] | None) -> LabeledFaces:
-    """The training rows, without the labels that the recipe's list of suspects holds for wrong."""
-    training = chosen.take(rows.training)
+def _without_issues(
+    chosen: LabeledFaces, rows: NDArray[np.int64], recipe: Recipe, corrections: list[Correction] | None
+) -> LabeledFaces:
+    """These rows without the labels that the recipe's list of label issues considers wrong."""
+    some = chosen.take(rows)
     if not recipe.drop_label_issues:
-        return training
-    # of training only: what is scored must not depend on what is left out
-    trusted = without_label_issues(chosen, Path(recipe.drop_label_issues), corrections=corrections)
-    return trusted.take(np.isin(trusted.row, training.row))
+        return some
+    clean = without_label_issues(chosen, Path(recipe.drop_label_issues), corrections=corrections)
+    return clean.take(np.isin(clean.row, some.row))
 
 
-def _filled(training: LabeledFaces, recipe: Recipe) -> LabeledFaces:
-    """The rows to train on, with the points that the recipe's strategy for missing ones gives them."""
+def _imputed(training: LabeledFaces, recipe: Recipe) -> LabeledFaces:
+    """The rows to train on, with missing points imputed as the recipe says."""
     filled = fill(training.points, training.observed, recipe.missing, recipe.seed)
     return replace(training.take(filled.kept), points=filled.points, observed=filled.observed)

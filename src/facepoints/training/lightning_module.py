@@ -1,4 +1,4 @@
-"""What Lightning drives: batches, a training step, a validation step, an optimizer."""
+"""The LightningModule: batches, training step, validation step, optimizer."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from facepoints.training.muon import Muon, muon_groups
 from facepoints.training.recipe import Recipe
 
 LABEL_OFFSET_RATE = 0.05
-"""Learning rate of the label offsets, in pixels a step: they are worth a pixel or two, weights a hundredth."""
+"""Learning rate of the label offsets, px per step: they amount to 1 or 2 px, weights to a hundredth of that."""
 
 LABEL_OFFSET_DECAY = 0.1
-"""Only what mirrors and turns betray may stay in them. Without decay they take up, in the first steps, where points
-usually lie (5 px were seen), which the network could answer as well."""
+"""Keeps label offsets to what only flips and rotations reveal. Without decay they learn, in the first steps, a part of
+the mean shape (5 px were measured), which the network can predict as well."""
 
 
 class Batches:
-    """The positions of n rows in batches, (batch_size,) each; shuffled anew each epoch, the same for a seed.
+    """Positions of n rows in batches of (batch_size,), shuffled for each epoch by its seed.
 
-    With several processes each gets its share of every epoch.
+    Each of several processes (ranks) gets its share of every epoch.
     """
 
     def __init__(self, n: int, batch_size: int, shuffle_seed: Callable[[], int] | None, rank: int, ranks: int) -> None:
@@ -53,7 +53,7 @@ class Batches:
             order = torch.arange(self.n)
         else:
             order = torch.randperm(self.n, generator=torch.Generator().manual_seed(self.shuffle_seed()))
-        # every process takes equally many steps, or they would wait for each other for ever
+        # all processes take the same number of steps: they synchronize after each
         share = math.ceil(self.n / self.ranks)
         own = order[(torch.arange(share) * self.ranks + self.rank) % self.n]
         for start in range(0, share, self.batch_size):
@@ -61,7 +61,7 @@ class Batches:
 
 
 class KeypointModule(LightningModule):
-    """What Lightning drives: a training step, a validation step, an optimizer."""
+    """Trains a model by a recipe; the data are kept as tensors on the training device, without worker processes."""
 
     def __init__(
         self,
@@ -78,36 +78,33 @@ class KeypointModule(LightningModule):
         model.label_offset.requires_grad_(recipe.label_offset)
         self.averaged = AveragedModel(model, multi_avg_fn=self._average, use_buffers=True) if recipe.ema else None
         if self.averaged is not None:
-            self.averaged.requires_grad_(False)  # with several processes, each parameter is waited for to learn
+            self.averaged.requires_grad_(False)  # several processes would wait for its gradients
         self.training_rows = training
         self.validation_rows = validation
         self.train_metrics: dict[str, float] = {}
         self.validation_metrics: dict[str, float] = {}
-        self._answers: list[Tensor] = []
+        self._predictions: list[Tensor] = []
 
     @property
     def evaluated_model(self) -> Model:
-        """The model that is validated and kept: the moving average where the recipe wants one."""
+        """The model that is validated and saved: the moving average where the recipe has one."""
         if self.averaged is None:
             return self.model
         return cast("Model", self.averaged.module)
 
-    # the data lie on the training device as tensors: no worker processes, no copies
-
     def on_fit_start(self) -> None:
-        rows, device = self.training_rows, self.device
-        self._faces = torch.from_numpy(np.array(rows.faces)).to(device)
-        self._points = torch.from_numpy(np.array(rows.points)).to(device)
-        self._observed = torch.from_numpy(np.array(rows.observed)).to(device)
-        self._source = torch.from_numpy(np.array(rows.source)).to(device)
+        rows, validation = self.training_rows, self.validation_rows
+        arrays = (rows.faces, rows.points, rows.observed, rows.source, validation.faces, validation.source)
+        tensors = [torch.from_numpy(np.array(array)).to(self.device) for array in arrays]
+        self._faces, self._points, self._observed, self._source, self._validation_faces, self._validation_source = (
+            tensors
+        )
         if self.targets is not None:
-            self.targets = self.targets.to(device)
-        self._validation_images = torch.from_numpy(np.array(self.validation_rows.faces)).to(device)
-        self._validation_source = torch.from_numpy(np.array(self.validation_rows.source)).to(device)
-        self._generator = torch.Generator(device)
+            self.targets = self.targets.to(self.device)
+        self._generator = torch.Generator(self.device)
 
     def on_train_start(self) -> None:
-        # kept moments come back row by row; the fused optimizer reads them in the order of the weights' memory
+        # a checkpoint has the optimizer's moments contiguous; the fused optimizer needs the weights' memory format
         for optimizer in self.trainer.optimizers:
             for weight, state in optimizer.state.items():
                 for name, value in state.items():
@@ -127,7 +124,7 @@ class KeypointModule(LightningModule):
         return self.recipe.seed * 100_003 + self.current_epoch
 
     def on_train_epoch_start(self) -> None:
-        # all randomness of an epoch follows from its number, so that a resumed training repeats it exactly
+        # all randomness of an epoch depends on its number, so that a resumed training repeats it exactly
         seed = self._epoch_seed() * 1_009 + self.trainer.global_rank
         self._generator.manual_seed(seed)
         torch.manual_seed(seed)
@@ -139,32 +136,31 @@ class KeypointModule(LightningModule):
         batch = Batch(to_images(self._faces[rows]), self._points[rows] - offset, self._observed[rows], source)
         keypoints, k = self.training_rows.keypoints, len(self.training_rows.keypoints)
         if self.targets is not None:
-            batch = self.targets.beside(batch, rows, self.model.label_offset)
-            keypoints = self.targets.for_member_set(keypoints)
-        # never in bf16: its steps are half a pixel at the right border, for points and matrices alike
+            batch = self.targets.append_to(batch, rows, self.model.label_offset)
+            keypoints = self.targets.keypoints(keypoints)
+        # never in bf16: its resolution is half a pixel at the right border, for points and matrices alike
         with torch.autocast(self.device.type, enabled=False):
             batch = augment(batch, self.recipe, keypoints, self._generator)
         last = self.current_epoch >= self.recipe.epochs - self.recipe.squared_epochs
         kind = "squared" if last else self.recipe.loss
         points, observed = batch.points[:, :k], batch.observed[:, :k]
-        network, beside = self.model.network, torch.zeros((), device=self.device)
+        network, further = self.model.network, torch.zeros((), device=self.device)
         if isinstance(network, MultiSourceNetwork):
-            seen = network.extract(batch.images)
-            predicted = network.select_source(seen.points, source)
+            features = network.extract(batch.images)
+            predicted = network.select_source(features.points, source)
             if self.targets is not None:
-                taught = point_loss(seen.points, batch.points[:, k:], batch.observed[:, k:], kind)
-                beside = beside + self.recipe.teacher_weight * taught
+                distilled = point_loss(features.points, batch.points[:, k:], batch.observed[:, k:], kind)
+                further = further + self.recipe.teacher_weight * distilled
             if self.recipe.heatmap_loss and not last:
-                beside = beside + self.recipe.heatmap_loss * heatmap_loss(
-                    network.select_source(seen.maps, source), points, observed
-                )
+                maps = network.select_source(features.maps, source)
+                further = further + self.recipe.heatmap_loss * heatmap_loss(maps, points, observed)
         else:
             predicted = self.model.without_offset(batch.images, source)
         loss = point_loss(predicted, points, observed, kind)
-        # one kind of loss in the whole history: the one that validation has
+        # the history has one kind of loss throughout, that of validation
         shown = point_loss(predicted.detach(), points, observed, self.recipe.loss) if last else loss.detach()
         self._count(predicted.detach(), points.detach(), observed, shown)
-        return loss + beside
+        return loss + further
 
     def _count(self, predicted: Tensor, points: Tensor, observed: Tensor, loss: Tensor) -> None:
         error = (predicted - points)[observed]
@@ -177,7 +173,7 @@ class KeypointModule(LightningModule):
             self.averaged.update_parameters(self.model)
 
     def _average(self, averaged: Any, current: Any, steps: Any) -> None:
-        """Exponential moving average whose memory grows at the start, or the random first weights would linger."""
+        """Exponential moving average with a smaller decay at the start, so that the initial weights are forgotten."""
         decay = min(self.recipe.ema, (1 + float(steps)) / (10 + float(steps)))
         for kept, new in zip(averaged, current, strict=True):
             if kept.is_floating_point():
@@ -186,9 +182,9 @@ class KeypointModule(LightningModule):
                 kept.copy_(new)
 
     def validation_step(self, rows: Tensor, index: int) -> None:
-        images, source = to_images(self._validation_images[rows]), self._validation_source[rows]
-        with torch.autocast(self.device.type, enabled=False):  # judged as it will be used: in full precision
-            self._answers.append(self.evaluated_model(images, source))
+        images, source = to_images(self._validation_faces[rows]), self._validation_source[rows]
+        with torch.autocast(self.device.type, enabled=False):  # validate in full precision, as in use
+            self._predictions.append(self.evaluated_model(images, source))
 
     def on_validation_epoch_end(self) -> None:
         squares, absolutes, hits, number, loss = self._sums.tolist()
@@ -199,20 +195,15 @@ class KeypointModule(LightningModule):
             "mae": absolutes / values,
             "pck": hits / max(number, 1),
         }
-        predicted: NDArray[np.float32] = torch.cat(self._answers).float().cpu().numpy()
-        self._answers.clear()
+        predicted: NDArray[np.float32] = torch.cat(self._predictions).float().cpu().numpy()
+        self._predictions.clear()
         rows = self.validation_rows
-        found = torch.from_numpy(predicted), torch.from_numpy(np.array(rows.points))
-        observed = torch.from_numpy(np.array(rows.observed))
-        kind = self.recipe.loss
-        self.validation_metrics = {
-            "loss": float(point_loss(*found, observed, kind)),
-            **quick_scores(predicted, rows.points, rows.observed),
-        }
-        for name, value in self.train_metrics.items():
-            self.log(f"training_{name}", value)
-        for name, value in self.validation_metrics.items():
-            self.log(f"validation_{name}", value)
+        arrays = (predicted, rows.points, rows.observed)
+        tensors = [torch.from_numpy(np.array(array)) for array in arrays]
+        loss = float(point_loss(tensors[0], tensors[1], tensors[2], self.recipe.loss))
+        self.validation_metrics = {"loss": loss, **quick_scores(*arrays)}
+        self.log_dict({f"training_{name}": value for name, value in self.train_metrics.items()})
+        self.log_dict({f"validation_{name}": value for name, value in self.validation_metrics.items()})
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         recipe = self.recipe
@@ -221,10 +212,7 @@ class KeypointModule(LightningModule):
         else:
             weights = [p for p in self.model.network.parameters() if p.ndim > 1]
             rest = [p for p in self.model.network.parameters() if p.ndim <= 1]  # biases and norms: no decay
-            groups = [
-                {"params": weights, "weight_decay": recipe.weight_decay},
-                {"params": rest, "weight_decay": 0.0},
-            ]
+            groups = [{"params": weights, "weight_decay": recipe.weight_decay}, {"params": rest, "weight_decay": 0.0}]
         if recipe.label_offset:
             offset = {"params": [self.model.label_offset], "weight_decay": LABEL_OFFSET_DECAY, "lr": LABEL_OFFSET_RATE}
             groups.append(offset)
@@ -243,7 +231,7 @@ _OPTIMIZERS: dict[str, Callable[[Any, float], torch.optim.Optimizer]] = {
 
 
 def _rate(epoch: float, recipe: Recipe) -> float:
-    """Share of the highest learning rate at a (fractional) epoch: a linear rise, then constant or half a cosine."""
+    """Learning rate at a (fractional) epoch as a share of the highest: a linear rise, then constant or half a cosine."""
     if epoch < recipe.warmup_epochs:
         return epoch / recipe.warmup_epochs
     if recipe.schedule == "constant":

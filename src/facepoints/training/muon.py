@@ -1,8 +1,8 @@
-"""Muon: steps whose directions are orthogonal, for the filters of convolutions; AdamW for everything else.
+"""Muon for convolution filters, AdamW for everything else.
 
-A gradient's few strong directions drown the many weak ones; made orthogonal, all of them move alike (Jordan et al.,
-2024, "Muon: An optimizer for hidden layers in neural networks"). torch.optim.Muon takes matrices only; here a filter
-bank (out, in, h, w) is the matrix (out, in * h * w).
+A few strong directions of a gradient dominate many weak ones; orthogonalized, all of them progress alike (Jordan et
+al., 2024, "Muon: An optimizer for hidden layers in neural networks"). torch.optim.Muon takes matrices only; here a
+filter bank (out, in, h, w) is the matrix (out, in * h * w).
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from torch import Tensor, nn
 
 MOMENTUM = 0.95
 ADAM_SHARE = 0.1
-"""Learning rate of what AdamW moves, as a share of Muon's."""
+"""Learning rate of AdamW as a share of Muon's."""
 
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-"""Of the quintic iteration, chosen by its authors to lift small singular values fast."""
+"""Of the quintic iteration, from the paper."""
 
 
 class Muon(torch.optim.AdamW):
-    """Groups with `orthogonal=True` are moved by Muon, the others by AdamW."""
+    """Updates groups with `orthogonal=True` by Muon, the others by AdamW."""
 
     def __init__(self, groups: list[dict[str, Any]], lr: float) -> None:
         super().__init__(groups, lr=lr, fused=True)
-        # AdamW's kernel leaves out steps whose scaled gradients overflow; ours must not see them (16-mixed)
+        # AdamW's kernel skips steps with overflowing scaled gradients; ours must not get them (16-mixed)
         self._step_supports_amp_scaling = False
 
     @torch.no_grad()
@@ -42,26 +42,25 @@ class Muon(torch.optim.AdamW):
         finally:
             self.param_groups = groups
         for group in groups:
-            if group.get("orthogonal"):
-                for weight in group["params"]:
-                    if weight.grad is not None:
-                        self._turn(weight, weight.grad, group["lr"], group["weight_decay"])
+            for weight in group["params"] if group.get("orthogonal") else ():
+                if weight.grad is not None:
+                    self._update(weight, weight.grad, group["lr"], group["weight_decay"])
         return loss
 
-    def _turn(self, weight: Tensor, gradient: Tensor, rate: float, decay: float) -> None:
+    def _update(self, weight: Tensor, gradient: Tensor, rate: float, decay: float) -> None:
         state = self.state[weight]
         if not state:
             state["momentum"] = torch.zeros_like(weight)
-            state["step"] = torch.zeros(())  # AdamW looks for it when it reads a kept state
+            state["step"] = torch.zeros(())  # AdamW expects it when it loads a saved state
         state["momentum"].lerp_(gradient, 1 - MOMENTUM)
-        ahead = torch.lerp(gradient, state["momentum"], MOMENTUM).flatten(1)  # Nesterov's
-        # a tall matrix has as many directions as columns: each step of the same length whatever the shape
-        length = max(1.0, ahead.shape[0] / ahead.shape[1]) ** 0.5
-        weight.mul_(1 - rate * decay).add_(orthogonal(ahead).view(weight.shape), alpha=-rate * length)
+        direction = torch.lerp(gradient, state["momentum"], MOMENTUM).flatten(1)  # Nesterov
+        # a tall matrix has as many directions as columns; the factor makes the step's length independent of the shape
+        length = max(1.0, direction.shape[0] / direction.shape[1]) ** 0.5
+        weight.mul_(1 - rate * decay).add_(orthogonal(direction).view(weight.shape), alpha=-rate * length)
 
 
 def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
-    """The nearest matrix (m, n) with singular values near 1 (0.7 to 1.2), by Newton and Schulz's iteration in bf16."""
+    """The nearest matrix (m, n) with singular values of 0.7 to 1.2, by the Newton-Schulz iteration in bf16."""
     a, b, c = _COEFFICIENTS
     tall = matrix.shape[0] > matrix.shape[1]
     x = (matrix.mT if tall else matrix).bfloat16()
@@ -74,7 +73,7 @@ def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
 
 
 def muon_groups(network: nn.Module, rate: float, decay: float) -> list[dict[str, Any]]:
-    """Parameter groups: filters that see more than one channel; other weights; biases and norms, without decay."""
+    """Parameter groups: filters with several input channels; other weights; biases and norms, without decay."""
     filters = [p for p in network.parameters() if p.ndim == 4 and p.shape[1] > 1]
     rest = [p for p in network.parameters() if not any(p is f for f in filters)]
     return [

@@ -1,14 +1,14 @@
-"""The folder that a training leaves, and how a training that was stopped finds back into it.
+"""The run folder of a training, and how a stopped training resumes in it.
 
 recipe.toml           what was trained
-run.json              on which rows, when, on what machine
+run.json              training and validation rows, time, machine, versions
 history.csv, .json    one line per epoch
 model.safetensors     the best epoch by validation RMSE
-last.safetensors      the last epoch, with everything that resuming needs
-scores.json           the best epoch's scores; present only when the training is complete
-members               an ensemble's networks, each in a run folder of its own
-teacher               a teacher that was trained first, likewise
-trackers.json         which runs of which trackers it is
+last.safetensors      the last epoch with the state that resuming needs
+scores.json           scores of the best epoch; written last, so present only when the training is complete
+members               the run folders of an ensemble's networks
+teacher               the run folder of a teacher that was trained first
+trackers.json         run names of the experiment trackers
 curves.png            loss, RMSE, MAE and PCK over the epochs
 """
 
@@ -43,7 +43,7 @@ MODEL_FILE = "model.safetensors"
 """The best epoch's model in a run folder."""
 
 TRACKED = "trackers.json"
-"""In a run folder: which run of which tracker it is, so that a resumed training goes on in the same."""
+"""In a run folder: the experiment trackers' runs, continued by a resumed training."""
 
 OLD = {
     "": ("scores.json", "last.safetensors", MODEL_FILE, "history.csv", "history.json", "curves.png", TRACKED),
@@ -53,25 +53,24 @@ OLD = {
     ),
     "tensorboard": ("events.out.tfevents.*", "hparams.yaml"),
 }
-"""What a training and those who look at it leave in the run folder and in its folders: not true of the next one."""
+"""Folder -> files of a training and its evaluation, deleted before the run is replaced."""
 
 
 class SafeCheckpoints(CheckpointIO):
-    """Lightning's training state in the same safe format as the model: no pickle."""
+    """Saves Lightning's training state in the format of the model file, without pickle."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         save_tree(Path(path), checkpoint)
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: Any = None) -> dict[str, Any]:
-        checkpoint: dict[str, Any] = load_tree(Path(path))
-        return checkpoint
+        return dict(load_tree(Path(path)))
 
     def remove_checkpoint(self, path: Any) -> None:
         Path(path).unlink(missing_ok=True)
 
 
 class RunFolder(Callback):
-    """Keeps the folder up to date while Lightning trains, one epoch at a time, each file whole."""
+    """Callback that updates the folder after each epoch; files are written atomically."""
 
     def __init__(self, folder: Path, recipe: Recipe) -> None:
         self.folder = folder
@@ -94,28 +93,30 @@ class RunFolder(Callback):
 
     @property
     def members(self) -> Path:
-        """Where an ensemble's networks have their own run folders."""
+        """Run folders of an ensemble's networks."""
         return self.folder / "members"
 
+    @property
+    def progress(self) -> str:
+        """What the folder keeps of an interrupted training."""
+        networks = len(list(self.members.glob("*/scores.json")))
+        if networks:
+            return f"{self.folder} keeps {networks} trained network{'s' if networks > 1 else ''}"
+        if not self.history:
+            return "no epoch was complete"
+        return f"{self.folder} keeps {len(self.history)} of {self.recipe.epochs} epochs"
+
     def clear(self) -> None:
-        """Forget the training that the folder holds; whatever is not ours stays."""
+        """Delete the training that the folder holds; other files stay."""
         for member in self.members.glob("*"):
             RunFolder(member, self.recipe).clear()
-            for left in ("recipe.toml", "run.json"):
-                (member / left).unlink(missing_ok=True)
-            with suppress(OSError):
-                member.rmdir()
-        with suppress(OSError):
-            self.members.rmdir()
+            _delete(member, ("recipe.toml", "run.json"))
+        _delete(self.members, ())
         for folder, patterns in OLD.items():
-            for path in (path for pattern in patterns for path in (self.folder / folder).glob(pattern)):
-                path.unlink(missing_ok=True)
-            if folder:
-                with suppress(OSError):  # somebody's own files are in it, or it is not there
-                    (self.folder / folder).rmdir()
+            _delete(self.folder / folder, patterns)
 
     def refuse_to_overwrite(self, trained_on: dict[str, Any], *, resume: bool) -> None:
-        """Check what the folder holds before anything is written; raises BadRun where it would be lost."""
+        """Raises BadRun where a training would overwrite or continue another one."""
         if self.last.exists() or self.scores.exists() or self.members.exists():
             self._refuse_another(trained_on)
             if self.scores.exists():
@@ -137,15 +138,14 @@ class RunFolder(Callback):
             raise BadRun(f"{self.folder / 'run.json'}: damaged; replace the run with --force")
         for field, what in (
             ("data", "was trained on other data"),
-            ("validation_rows", "keeps other rows for validation"),
-            ("training_labels", "left out other rows or labels (have the suspects or the corrections changed?)"),
+            ("validation_rows", "has other validation rows"),
+            ("training_labels", "omits other rows or labels (have the label issues or the corrections changed?)"),
         ):
-            # older runs say less: what is not known is no contradiction
-            if field in about and about[field] != trained_on[field]:
+            if about.get(field) != trained_on[field]:
                 raise BadRun(f"{self.folder}: {what}; choose another folder or replace it with --force")
 
     def write_start(self, trained_on: dict[str, Any], parameters: int) -> None:
-        """recipe.toml and run.json: what is going to be trained, on what."""
+        """Write recipe.toml and run.json before the training."""
         about = {
             "recipe": self.recipe.name,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -161,20 +161,19 @@ class RunFolder(Callback):
         return load_model(self.model)
 
     def write_end(self, scores: Scores) -> None:
-        """curves.png and, as the very last, scores.json: the training is complete."""
-        about = {**scores.as_dict()}
+        """Write curves.png and, last of all, scores.json."""
+        about = dict(scores.as_dict())
         if self.history:
             draw_curves(self.history, self.folder / "curves.png", title=self.recipe.name)
             best = min(self.history, key=lambda epoch: epoch["validation_rmse"])
-            about["best_epoch"] = best["epoch"]
-            about["epochs"] = len(self.history)
+            about |= {"best_epoch": best["epoch"], "epochs": len(self.history)}
             about["seconds"] = round(sum(epoch["seconds"] for epoch in self.history), 2)
-        else:  # an ensemble's: its members have the curves
+        else:  # of an ensemble: its members have the curves
             parts = [read_json(path) for path in sorted(self.members.glob("*/scores.json"))]
             about["epochs"], about["seconds"] = (sum(part[field] for part in parts) for field in ("epochs", "seconds"))
         write_text(self.scores, json.dumps(about, indent=1))
 
-    # what Lightning calls
+    # called by Lightning
 
     def state_dict(self) -> dict[str, Any]:
         return {"history": self.history, "best": self.best}
@@ -183,7 +182,7 @@ class RunFolder(Callback):
         self.history, self.best = state["history"], state["best"]
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
-        # Lightning keeps why it stopped early, not that it did: killed just then, a training would go on
+        # Lightning does not save that it stopped early: a training killed then would continue
         if any(stopping.wait_count >= stopping.patience for stopping in trainer.early_stopping_callbacks):
             trainer.should_stop = True
 
@@ -197,7 +196,7 @@ class RunFolder(Callback):
         epoch |= {f"training_{name}": value for name, value in module.train_metrics.items()}
         epoch |= {f"validation_{name}": value for name, value in module.validation_metrics.items()}
         if not math.isfinite(epoch["training_loss"] + epoch["validation_rmse"]):
-            what = f"the training diverged in epoch {epoch['epoch']}: its loss is no number any more"
+            what = f"the training diverged in epoch {epoch['epoch']}: its loss is not a number"
             raise BadRun(f"{self.folder}: {what}. Lower learning_rate or limit gradients with clip=1")
         self.history.append(epoch)
         if not trainer.is_global_zero:
@@ -209,7 +208,7 @@ class RunFolder(Callback):
 
 
 def trained_on(data: LabeledFaces, rows: Split, training: LabeledFaces) -> dict[str, Any]:
-    """What run.json says of the rows: all of `data`, how they are split, and what is left of them to train on."""
+    """The rows as recorded in run.json: the data, their split, and the labels left for training."""
     return {
         "data": {"rows": len(data), "fingerprint": fingerprint(data)},
         "training_rows": len(rows.training),
@@ -220,7 +219,7 @@ def trained_on(data: LabeledFaces, rows: Split, training: LabeledFaces) -> dict[
 
 
 def write_history(history: list[dict[str, float]], folder: Path) -> None:
-    """history.csv for spreadsheets and history.json for programs: one line, one object per epoch."""
+    """Write history.csv for spreadsheets and history.json for programs."""
     text = io.StringIO()
     table = csv.DictWriter(text, fieldnames=list(history[0]), lineterminator="\n")
     table.writeheader()
@@ -230,8 +229,16 @@ def write_history(history: list[dict[str, float]], folder: Path) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """A JSON file of a run; raises BadRun where it is absent or damaged."""
+    """The content of a JSON file of a run; raises BadRun where it is absent or damaged."""
     try:
         return json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise BadRun(f"{path}: absent or damaged ({error}); expected what `facepoints train` leaves") from error
+
+
+def _delete(folder: Path, patterns: tuple[str, ...]) -> None:
+    """Delete the matching files, and the folder if that leaves it empty."""
+    for path in (path for pattern in patterns for path in folder.glob(pattern)):
+        path.unlink(missing_ok=True)
+    with suppress(OSError):  # absent, or it has other files
+        folder.rmdir()

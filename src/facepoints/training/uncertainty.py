@@ -1,11 +1,10 @@
-"""Teaching a trained model how far off its points may be: on faces, on turned faces, on no faces at all."""
+"""Training of the head for expected errors: on faces, on arbitrarily rotated faces, and on images without a face."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import cast
 
 import numpy as np
 import torch
@@ -14,20 +13,18 @@ from torch import Tensor
 
 from facepoints.data.dataset import LabeledFaces
 from facepoints.keypoints import FACE_SIZE, SOURCES
-from facepoints.models.heatmaps import Features, MultiSourceNetwork
 from facepoints.models.model import Model
 from facepoints.models.uncertainty import IDENTITY, MIN_SLOPE, calibrated
 from facepoints.training.augmentation import Batch, augment, to_images
 from facepoints.training.lightning_module import Batches
 from facepoints.training.recipe import Recipe
 
-LOST = 20.0
-"""Root mean square error, px, that stands for "there is nothing to find": that of points strewn over a face."""
-_EPOCHS, _STEPS = 10, 400
-"""Passes over the training rows, and the least number of steps, where the rows are few."""
-_BATCH = 64
+NO_FACE_ERROR = 20.0
+"""Target error, px, for images without a face: that of points placed at random on a face."""
+
+_EPOCHS, _MIN_STEPS, _BATCH = 10, 400, 64
 _OUTLIER = 5.0
-"""Errors beyond so many times what is expected are wrong labels rather, and do not count in the calibration."""
+"""Errors larger than this multiple of the expected error are taken for wrong labels and left out of calibration."""
 
 
 def learn_expected_error(
@@ -37,47 +34,47 @@ def learn_expected_error(
     recipe: Recipe,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
-    """Train the model's head for expected errors, then calibrate it on rows that nothing was trained on.
+    """Train the model's head for expected errors, then calibrate it on rows that no training used.
 
-    The loss is the negative logarithm of a normal distribution's likelihood (Nix and Weigend, 1994), each point's
-    two coordinates sharing one standard deviation; the network that gives the points stays as it is. A fifth of each
-    batch are faces turned by any angle, a fifth are no faces.
+    The loss is the negative log-likelihood of a normal distribution (Nix and Weigend, 1994) whose standard deviation
+    the two coordinates of a point share; the network that predicts the points does not change. One fifth of each batch
+    is rotated by any angle, one fifth is replaced by images without a face.
     """
     head = model.expected_error
     if head is None:
         return
+    network = model.heatmap_network("expected_error")
     generator = torch.Generator().manual_seed(recipe.seed)
     torch.manual_seed(recipe.seed)
-    head.reset()  # killed after it was kept, before the run was scored: it starts anew, to the same end
-    turned = recipe.replace(rotation=180.0, angles=())
-    faces, points, observed, source = _tensors(training)
+    head.reset()  # a training that was killed between this step and the scores repeats it identically
+    any_angle = recipe.replace(rotation=180.0, angles=())
+    arrays = (training.faces, training.points, training.observed, training.source)
+    faces, points, observed, source = (torch.from_numpy(np.array(a)) for a in arrays)
     model.eval()
     head.train()
     optimizer = torch.optim.Adam(head.parameters(), lr=2e-3)
-    epochs = max(_EPOCHS, round(_STEPS * _BATCH / len(training)))
+    epochs = max(_EPOCHS, round(_MIN_STEPS * _BATCH / len(training)))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
     for epoch in range(epochs):
         for rows in Batches(len(training), _BATCH, partial(int, recipe.seed + epoch), 0, 1):
             if len(rows) < 2:
-                continue  # nothing to normalize by
-            batch = Batch(
-                to_images(faces[rows]),
-                points[rows] - model.label_offset[source[rows]].detach(),
-                observed[rows],
-                source[rows],
-            )
-            cut = [len(rows) * 3 // 5, len(rows) // 5]
-            parts = [Batch(*(a[s] for a in batch)) for s in _slices(cut, len(rows))]
+                continue  # too few for the batch norm
+            labels = points[rows] - model.label_offset[source[rows]].detach()
+            whole = Batch(to_images(faces[rows]), labels, observed[rows], source[rows])
+            ends = (len(rows) * 3 // 5, len(rows) * 3 // 5 + len(rows) // 5)
+            parts = [Batch(*tensors) for tensors in zip(*(t.tensor_split(ends) for t in whole), strict=True)]
             upright = augment(parts[0], recipe, training.keypoints, generator)
-            anyhow = augment(parts[1], turned, training.keypoints, generator)
-            nothing = non_faces(parts[2].images, generator)
-            seen, own = _look(model, torch.cat([upright.images, anyhow.images, nothing]), source[rows])
-            labels = torch.cat([upright.points, anyhow.points, parts[2].points])
-            square = (own - labels).square().mean(2)
-            square[len(rows) - len(nothing) :] = LOST**2
-            known = torch.cat([upright.observed, anyhow.observed, torch.ones_like(parts[2].observed)])
-            log_error = _network(model).select_source(head.log_error(seen).unsqueeze(2), source[rows]).squeeze(2)
-            loss = _unlikelihood(square, log_error)[known].mean()
+            rotated = augment(parts[1], any_angle, training.keypoints, generator)
+            no_face = non_faces(parts[2].images, generator)
+            with torch.no_grad():
+                features = network.extract(torch.cat([upright.images, rotated.images, no_face]))
+                predicted = network.select_source(network.corrected(features.points), source[rows])
+            targets = torch.cat([upright.points, rotated.points, parts[2].points])
+            square = (predicted - targets).square().mean(2)
+            square[len(rows) - len(no_face) :] = NO_FACE_ERROR**2
+            known = torch.cat([upright.observed, rotated.observed, torch.ones_like(parts[2].observed)])
+            log_error = network.select_source(head.log_error(features).unsqueeze(2), source[rows]).squeeze(2)
+            loss = _negative_log_likelihood(square, log_error)[known].mean()
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -88,23 +85,24 @@ def learn_expected_error(
 
 
 def calibrate(model: Model, rows: LabeledFaces) -> None:
-    """Stretch the expected errors, for each source, to what is measured on labeled rows: three numbers a source."""
+    """Fit the calibration of expected errors, three numbers for each source, on labeled rows."""
     head = model.expected_error
     if head is None:
         return
     head.calibration.copy_(torch.tensor([IDENTITY]).repeat(len(SOURCES), 1))
     predicted, expected = model.predict_with_error(rows.faces, rows.source)
+    assert expected is not None  # the model has the head
     square = np.square(predicted - rows.points).mean(axis=2)
     for number in range(len(SOURCES)):
         chosen = rows.observed & (rows.source == number)[:, None]
         if np.count_nonzero(chosen) < 50:
-            continue  # too few to learn three numbers from: what training said stays
-        log_error = torch.from_numpy(np.log(cast("np.ndarray", expected)[chosen])).double()
-        head.calibration[number] = _stretch(torch.from_numpy(square[chosen]).double(), log_error).float()
+            continue  # too few for three numbers: the source stays uncalibrated
+        log_error = torch.from_numpy(np.log(expected[chosen])).double()
+        head.calibration[number] = _fit_calibration(torch.from_numpy(square[chosen]).double(), log_error).float()
 
 
-def _stretch(square: Tensor, log_error: Tensor) -> Tensor:
-    """The calibration (3,) under which squared errors (m,) are likeliest; outliers are left out, round by round."""
+def _fit_calibration(square: Tensor, log_error: Tensor) -> Tensor:
+    """The maximum likelihood calibration (3,) for squared errors (m,); outliers are dropped in each of three rounds."""
     found = torch.tensor(IDENTITY, dtype=torch.float64, requires_grad=True)
     kept = torch.ones_like(square, dtype=torch.bool)
     for _ in range(3):
@@ -112,7 +110,7 @@ def _stretch(square: Tensor, log_error: Tensor) -> Tensor:
 
         def closure(optimizer: torch.optim.LBFGS = optimizer, kept: Tensor = kept) -> Tensor:
             optimizer.zero_grad()
-            loss = _unlikelihood(square[kept], calibrated(log_error[kept], found)).mean()
+            loss = _negative_log_likelihood(square[kept], calibrated(log_error[kept], found)).mean()
             loss.backward()  # type: ignore[no-untyped-call]
             return loss
 
@@ -124,45 +122,23 @@ def _stretch(square: Tensor, log_error: Tensor) -> Tensor:
     return found
 
 
-def _unlikelihood(square: Tensor, log_error: Tensor) -> Tensor:
-    """Negative log likelihood of mean squared coordinate errors, but for constants."""
+def _negative_log_likelihood(square: Tensor, log_error: Tensor) -> Tensor:
+    """Of mean squared coordinate errors under a normal distribution, without constants."""
     return square * torch.exp(-2 * log_error) / 2 + log_error
-
-
-@torch.no_grad()
-def _look(model: Model, images: Tensor, source: Tensor) -> tuple[Features, Tensor]:
-    seen = _network(model).extract(images)
-    return seen, _network(model).select_source(_network(model).corrected(seen.points), source)
-
-
-def _network(model: Model) -> MultiSourceNetwork:
-    return cast("MultiSourceNetwork", model.network)
-
-
-def _slices(sizes: list[int], total: int) -> list[slice]:
-    ends = [*np.cumsum(sizes).tolist(), total]
-    return [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
-
-
-def _tensors(rows: LabeledFaces) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    arrays = (rows.faces, rows.points, rows.observed, rows.source)
-    faces, points, observed, source = (torch.from_numpy(np.array(a)) for a in arrays)
-    return faces, points, observed, source
 
 
 _TILE = 16
 
 
 def non_faces(images: Tensor, generator: torch.Generator) -> Tensor:
-    """As many pictures as faces (n, 1, 96, 96) are given, 0 to 1: each of a kind drawn at random.
+    """Images without a face, (n, 1, 96, 96), 0 to 1, one for each of these faces, of a random kind.
 
-    Tiles of a face in another order, a corner enlarged until hair or wall fills the picture, smooth noise, waves.
+    Kinds: shuffled tiles of the face, an enlarged corner (hair, wall), smooth noise, sinusoids.
     """
-    n, device = len(images), images.device
-    ensemble_networks = (_shuffled, _enlarged_corner, _clouds, _waves)
-    which = torch.randint(len(ensemble_networks), (n,), generator=generator, device=device)
+    kinds = (_shuffled, _enlarged_corner, _clouds, _waves)
+    which = torch.randint(len(kinds), (len(images),), generator=generator, device=images.device)
     made = torch.empty_like(images)
-    for number, kind in enumerate(ensemble_networks):
+    for number, kind in enumerate(kinds):
         chosen = which == number
         if chosen.any():
             made[chosen] = kind(images[chosen], generator)
@@ -176,14 +152,14 @@ def _shuffled(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _enlarged_corner(images: Tensor, generator: torch.Generator) -> Tensor:
-    """A square of an eighth to a third of the width, at one of the four corners, turned by a multiple of 90 degrees."""
+    """A corner square, an eighth to a third as wide as the image, rotated by a multiple of 90 degrees."""
     turned = torch.rot90(images, int(torch.randint(4, (1,), generator=generator, device=images.device)), (2, 3))
     side = int(torch.randint(FACE_SIZE // 8, FACE_SIZE // 3, (1,), generator=generator, device=images.device))
     return F.interpolate(turned[:, :, :side, :side], size=(FACE_SIZE, FACE_SIZE), mode="bicubic", align_corners=False)
 
 
 def _clouds(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Noise of three coarsenesses, from even grey to salt and pepper."""
+    """Noise at three scales, each of random strength."""
     n, device = len(images), images.device
     made = torch.full((n, 1, FACE_SIZE, FACE_SIZE), 0.5, device=device)
     for cells in (4, 16, FACE_SIZE):
@@ -194,7 +170,7 @@ def _clouds(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _waves(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Two sinusoids of any direction and of 3 to 96 pixels: stripes, cloth, grids."""
+    """Two sinusoids of random direction and of 3 to 96 px: stripes, cloth, grids."""
     n, device = len(images), images.device
     line = torch.arange(FACE_SIZE, device=device).float()
     made = torch.full((n, 1, FACE_SIZE, FACE_SIZE), 0.5, device=device)
