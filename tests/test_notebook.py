@@ -1,8 +1,10 @@
-"""The tour runs from top to bottom, on drawn faces."""
+"""The tour runs from top to bottom on synthetic faces, uses only the public API and is stored with its outputs."""
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,15 +13,27 @@ nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed")
 TOUR = Path(__file__).parents[1] / "notebooks" / "tour.ipynb"
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::RuntimeWarning")  # the kernel's plumbing, not ours
+def code_cells() -> list[Any]:
+    return [cell for cell in nbformat.read(TOUR, as_version=4).cells if cell.cell_type == "code"]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::RuntimeWarning")  # of the kernel's client
 def test_the_tour_runs(tmp_path: Path) -> None:
     notebook = nbformat.read(TOUR, as_version=4)
     nbclient.NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
     made = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-    assert {"tour/explore/explore.html", "tour/audit/audit.csv", "tour/run/scores.json", "tour/submission.csv"} <= made
+    wanted = {"explore/explore.html", "audit/audit.csv", "run/scores.json", "evaluation/evaluate.html", "submission.csv"}
+    assert {f"tour/{name}" for name in wanted} <= made
 
 
-def test_the_tour_is_kept_with_its_outputs() -> None:
-    cells = [cell for cell in nbformat.read(TOUR, as_version=4).cells if cell.cell_type == "code"]
-    assert all(cell.outputs for cell in cells if "display(" in cell.source or "print_scores" in cell.source)
-    assert not [out for cell in cells for out in cell.outputs if out.output_type == "error"]
+def test_the_tour_imports_only_the_public_api() -> None:
+    nodes = [node for cell in code_cells() for node in ast.walk(ast.parse(cell.source))]
+    imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    assert imported == {"pathlib", "matplotlib.pyplot", "numpy", "facepoints"}
+
+
+def test_the_tour_is_stored_with_its_outputs() -> None:
+    cells = code_cells()
+    assert all(cell.outputs for cell in cells if "show(" in cell.source.replace("def show(", ""))
+    assert not [output for cell in cells for output in cell.outputs if output.output_type == "error"]
