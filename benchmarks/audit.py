@@ -1,12 +1,12 @@
-"""Does the audit find what is wrong? Faults are planted into a copy of the data, and the audit has to find them.
+"""Recall of the audit: errors are injected into a copy of the data, and the audit has to find them.
 
-    python benchmarks/audit.py DATA [--seeds 3] [--each 15] [--twins 130] [--own 0] [--out audit.json]
+    python benchmarks/audit.py DATA [--seeds 3] [--each 15] [--near-duplicates 130] [--own 0] [--out audit.json]
 
-DATA is a folder with training.zip, or `synthetic`. Real files have wrong labels of their own, which take places among the
-most suspicious: --own says how many, and so many more places count. (--without AUDIT_CSV leaves an audit's suspects
-out instead. That flatters: with the wrong labels it takes the false alarms away.)
-Every seed trains its own networks, minutes each; --once trains them once, on the labels before the planting, which
-changes nothing for the rows judged (no network has seen their labels) and little for the others.
+DATA is a folder with training.zip, or `synthetic`. Real files have wrong labels of their own, which take places at the
+top of the list: --own gives their number, by which more places count. (--without AUDIT_CSV leaves the issues of an
+audit out instead. That is optimistic, because it removes the false alarms as well.)
+Every seed trains its own networks, minutes each; --once trains them once, on the labels before the injection. That
+changes nothing for the rows with errors (no network was trained on their labels) and little for the others.
 """
 
 from __future__ import annotations
@@ -34,48 +34,50 @@ from facepoints.data.loading import load_training
 from injected_errors import Injected, inject
 
 TOP = 80
-"""Rows that somebody would look at: the planted ones should be among so many most suspicious."""
+"""Length of the list that a reviewer would read: the injected errors should be among these rows."""
 BINS = (0.01, 0.1, 0.5, 0.9, 0.99, 1.0)
-"""Between these scores it is counted how many rows are wrong."""
-RECALL, TWIN_RECALL, TWIN_OTHERS = 0.90, 0.99, 0.05
-"""The goals: planted wrong rows among TOP; planted twins found; share of other pairs among those listed."""
+"""Limits of the score ranges in which wrong rows are counted."""
+RECALL, PAIR_RECALL, OTHER_PAIRS = 0.90, 0.99, 0.05
+"""The goals: injected wrong rows among TOP; injected near-duplicates found; share of other pairs in the list."""
 
 
 @dataclass
 class Outcome:
-    """What one seed gave."""
+    """The result of one seed."""
 
     seed: int
     found: dict[str, float] = field(default_factory=dict)
-    """kind -> share of the planted rows among the TOP most suspicious"""
+    """kind -> share of the injected rows among the TOP rows with the highest scores"""
     named: float = 0.0
-    """share of the found rows whose kind is right"""
+    """share of the found rows with the right kind"""
     doubted: int = 0
-    """rows without a planted fault that are held for wrong rather than right"""
+    """rows without an injected error and with a score above 0.5"""
     by_score: list[tuple[float, int, int]] = field(default_factory=list)
-    """from each of BINS to the next: the lower score, rows, planted ones among them"""
+    """for each range of BINS: its lower limit, rows, injected rows"""
     missed: list[tuple[int, str, int]] = field(default_factory=list)
-    """row, kind and place of the planted rows that are not among the TOP"""
-    twins_found: float = 0.0
-    twins_missed: dict[str, int] = field(default_factory=dict)
-    """what was done to the second of the pairs that were not found -> how many"""
-    twins_other: float = 0.0
-    """share of the pairs listed that were not planted"""
+    """row, kind and rank of the injected rows that are not among the TOP"""
+    pairs_found: float = 0.0
+    pairs_missed: dict[str, int] = field(default_factory=dict)
+    """change of the second picture -> number of pairs that were not found"""
+    other_pairs: float = 0.0
+    """share of the listed pairs that were not injected"""
     cpu_seconds: float = 0.0
 
 
 def main(
     data: Annotated[str, typer.Argument(metavar="DATA", help="folder with training.zip, or 'synthetic'")],
-    seeds: Annotated[int, typer.Option(help="how often faults are planted", min=1)] = 3,
+    seeds: Annotated[int, typer.Option(help="number of injections", min=1)] = 3,
     each: Annotated[int, typer.Option(help="wrong rows of each kind", min=1)] = 15,
-    near_duplicates: Annotated[int, typer.Option(help="pairs of twins", min=1)] = 130,
-    own: Annotated[int, typer.Option(help="wrong rows that the data had before: so many more places", min=0)] = 0,
-    without: Annotated[Path | None, typer.Option(help="an audit.csv: leave its suspects out first")] = None,
-    once: Annotated[bool, typer.Option(help="train the networks only once, before the planting")] = False,
-    networks: Annotated[Path | None, typer.Option(help="keep the networks here, to go on after a stop")] = None,
+    near_duplicates: Annotated[int, typer.Option(help="pairs of near-duplicates", min=1)] = 130,
+    own: Annotated[int, typer.Option(help="wrong rows of the data itself: so many more places count", min=0)] = 0,
+    without: Annotated[Path | None, typer.Option(help="an audit.csv: leave its label issues out first")] = None,
+    once: Annotated[bool, typer.Option(help="train the networks only once, before the injection")] = False,
+    networks: Annotated[
+        Path | None, typer.Option(help="keep the networks here, to continue after an interruption")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="also write the figures to this JSON file")] = None,
 ) -> None:
-    """Plant faults, audit, and count what was found."""
+    """Inject errors, audit, and count the errors found."""
     console = Console()
     clean = load_training(data)
     if without is not None:
@@ -92,7 +94,7 @@ def main(
             else:
                 found = predict_out_of_fold(injected.data, place / f"seed-{seed}", console)
             outcome = count_wrong(injected, found, seed, once, TOP + own)
-            count_twins(outcome, injected, known)
+            count_pairs(outcome, injected, known)
             outcome.cpu_seconds = time.process_time() - started
             outcomes.append(outcome)
     show(outcomes, console)
@@ -101,10 +103,10 @@ def main(
 
 
 def count_wrong(injected: Injected, found: OutOfFoldPoints, seed: int, once: bool, places: int) -> Outcome:
-    """How many planted rows are among so many most suspicious."""
+    """Count the injected rows among the rows with the highest scores."""
     data = injected.data
     rows = np.arange(len(data))
-    if once:  # the networks were asked about the pictures before twins took the place of some
+    if once:  # the networks predicted the pictures before near-duplicates replaced some of them
         replaced = {second for pair in injected.near_duplicates for second in pair}
         rows = np.array([row for row in rows.tolist() if row not in replaced])
     posterior = estimate_posterior(data.take(rows), found.take(rows))
@@ -128,55 +130,59 @@ def count_wrong(injected: Injected, found: OutOfFoldPoints, seed: int, once: boo
     return outcome
 
 
-def count_twins(outcome: Outcome, injected: Injected, known: set[tuple[int, int]]) -> None:
-    """How many planted pairs are found, and how many others; pairs that the data had before do not count."""
+def count_pairs(outcome: Outcome, injected: Injected, known: set[tuple[int, int]]) -> None:
+    """Count the injected pairs found and other pairs; pairs of the data itself do not count."""
     listed = {(pair.first, pair.second) for pair in find_near_duplicates(injected.data.faces)}
     hits = listed & set(injected.near_duplicates)
     others = listed - set(injected.near_duplicates) - known
-    outcome.twins_found = len(hits) / len(injected.near_duplicates)
-    outcome.twins_missed = dict(
+    outcome.pairs_found = len(hits) / len(injected.near_duplicates)
+    outcome.pairs_missed = dict(
         Counter(injected.near_duplicates[pair] for pair in set(injected.near_duplicates) - listed)
     )
-    outcome.twins_other = len(others) / max(1, len(hits) + len(others))
+    outcome.other_pairs = len(others) / max(1, len(hits) + len(others))
 
 
 def show(outcomes: list[Outcome], console: Console) -> None:
-    table = Table("seed", title="Planted faults among the most suspicious rows", title_justify="left", box=None)
+    table = Table(
+        "seed", title="Injected errors among the rows with the highest scores", title_justify="left", box=None
+    )
     for heading in (
         "swapped",
         "displaced",
         "mismatched",
         "kind right",
         "others ≥ 0.5",
-        "near_duplicates",
+        "near-duplicates",
         "other pairs",
         "CPU s",
     ):
         table.add_column(heading, justify="right")
     for o in outcomes:
         shares = [f"{o.found.get(kind, 0):.0%}" for kind in ("swapped", "displaced", "mismatched")]
-        pairs = [f"{o.twins_found:.1%}", f"{o.twins_other:.1%}"]
+        pairs = [f"{o.pairs_found:.1%}", f"{o.other_pairs:.1%}"]
         table.add_row(str(o.seed), *shares, f"{o.named:.0%}", str(o.doubted), *pairs, f"{o.cpu_seconds:.0f}")
     console.print(table)
     for o in outcomes:
         places = ", ".join(f"row {row} ({kind}) in place {place}" for row, kind, place in sorted(o.missed))
-        pairs_missed = ", ".join(f"{number} after {change}" for change, number in o.twins_missed.items())
-        console.print(f"seed {o.seed} missed: {places or 'no row'}; {pairs_missed or 'no'} twins", highlight=False)
+        pairs_missed = ", ".join(f"{number} after {change}" for change, number in o.pairs_missed.items())
+        console.print(
+            f"seed {o.seed} missed: {places or 'no row'}; {pairs_missed or 'no'} near-duplicates", highlight=False
+        )
     console.print(calibration(outcomes))
     goals: dict[str, bool] = {
-        f"at least {RECALL:.0%} of planted wrong rows": all(
+        f"at least {RECALL:.0%} of injected wrong rows": all(
             np.mean(list(o.found.values())) >= RECALL for o in outcomes
         ),
-        f"at least {TWIN_RECALL:.0%} of planted twins": all(o.twins_found >= TWIN_RECALL for o in outcomes),
-        f"at most {TWIN_OTHERS:.0%} other pairs": all(o.twins_other <= TWIN_OTHERS for o in outcomes),
+        f"at least {PAIR_RECALL:.0%} of injected near-duplicates": all(o.pairs_found >= PAIR_RECALL for o in outcomes),
+        f"at most {OTHER_PAIRS:.0%} other pairs": all(o.other_pairs <= OTHER_PAIRS for o in outcomes),
     }
     for goal, met in goals.items():
         console.print(f"{'met' if met else 'MISSED'}: {goal}", style="green" if met else "bold red")
 
 
 def calibration(outcomes: list[Outcome]) -> Table:
-    """For each range of scores how many rows have it, and how many of them were planted."""
-    table = Table("score", title="What a score means", title_justify="left", box=SIMPLE)
+    """Number of rows and of injected errors for each range of scores."""
+    table = Table("score", title="Calibration of the scores", title_justify="left", box=SIMPLE)
     table.add_column("rows", justify="right")
     table.add_column("injected", justify="right")
     for (low, high), counts in zip(

@@ -1,11 +1,11 @@
-"""How long a face takes: ours on one and two threads, in batches of 1, 32 and 256; others' beside it where installed.
+"""Milliseconds per face on one and two threads, in batches of 1, 32 and 256; other tools if they are installed.
 
     python benchmarks/inference.py [--model MODEL.onnx] [--rounds 30] [--out inference.json]
         [--dlib PREDICTOR.dat] [--data DATA]
 
-mediapipe (0.10.21) and dlib are left out with a word where they are not installed; dlib needs a predictor that was
-trained on the same rows (`--dlib`). Faces are drawn ones unless DATA is given: speed does not depend on what they show,
-but finding them may.
+mediapipe (0.10.21) and dlib are left out with a message if they are not installed; dlib needs a predictor that was
+trained on the same rows (`--dlib`). Faces are synthetic unless DATA is given: the speed of the networks does not depend
+on the content, that of face detection may.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from facepoints.files import write_text
 from facepoints.inference.detector import load
 
 GOAL = 1.0
-"""Milliseconds a face at batch 32 on one thread."""
+"""The goal: milliseconds per face at batch 32 on one thread."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path, help="an ONNX file; by default the one that ships with the package")
+    parser.add_argument("--model", type=Path, help="an ONNX file; default: the bundled weights")
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--data", default="synthetic", help="folder with the competition's files, or 'synthetic'")
     parser.add_argument("--dlib", metavar="FILE", help="a shape predictor that dlib trained")
@@ -50,11 +50,11 @@ def main() -> None:
             for batch in (1, 32, 256)
         }
     for name, one_by_one in (("mediapipe 0.10.21", _mediapipe), ("dlib", partial(_dlib, args.dlib))):
-        answer = one_by_one()
-        if isinstance(answer, str):
-            console.print(f"{name} is left out: {answer}")
+        predict = one_by_one()
+        if isinstance(predict, str):
+            console.print(f"{name} is left out: {predict}")
             continue
-        found[name] = {"1": statistics.median(milliseconds(partial(answer, face), 1, 3) for face in faces[:32])}
+        found[name] = {"1": statistics.median(milliseconds(partial(predict, face), 1, 3) for face in faces[:32])}
     table = Table("who", "batch 1", "batch 32", "batch 256", title="ms per face, median", title_justify="left")
     for name, times in found.items():
         table.add_row(name, *(f"{times[b]:.2f}" if b in times else "-" for b in ("1", "32", "256")))
@@ -84,12 +84,12 @@ def _mediapipe() -> Callable[[NDArray[np.uint8]], Any] | str:
 
     mesh = mediapipe.solutions.face_mesh.FaceMesh(static_image_mode=True, max_num_faces=1)
 
-    def answer(face: NDArray[np.uint8]) -> Any:
+    def predict(face: NDArray[np.uint8]) -> Any:
         # padded and enlarged threefold, or it finds no face
         large = cv2.copyMakeBorder(cv2.resize(face, None, fx=3, fy=3), 96, 96, 96, 96, cv2.BORDER_REPLICATE)
         return mesh.process(cv2.cvtColor(large, cv2.COLOR_GRAY2RGB))
 
-    return answer
+    return predict
 
 
 def _dlib(predictor: str | None) -> Callable[[NDArray[np.uint8]], Any] | str:

@@ -1,7 +1,4 @@
-"""Faults planted into copies of data: what an audit has to find, and where it lies.
-
-Tests and benchmarks/audit.py stand on it; who wants to know what an audit finds in their own data can use it too.
-"""
+"""Copies of a data set with injected label errors and near-duplicates, for tests and benchmarks/audit.py."""
 
 from __future__ import annotations
 
@@ -17,22 +14,22 @@ from facepoints.data.similarity import group_alike
 from facepoints.keypoints import FACE_SIZE
 
 CHANGES = ("none", "brightness", "scale", "compression")
-"""What is done to the second of two twins, in turn."""
+"""Changes of the second picture of a near-duplicate pair, used in turn."""
 
 
 @dataclass(frozen=True)
 class Injected:
-    """Data with faults, and where they are, by position."""
+    """Data with injected errors, and their positions."""
 
     data: LabeledFaces
     wrong: dict[int, str]
-    """position -> swapped, displaced or foreign"""
+    """position -> swapped, displaced or mismatched"""
     near_duplicates: dict[tuple[int, int], str]
-    """(first, second), first < second -> what was changed"""
+    """(first, second), first < second -> change of the second"""
 
 
 def inject(data: LabeledFaces, *, each: int = 15, near_duplicates: int = 130, seed: int = 0) -> Injected:
-    """A copy with `each` wrong rows of every kind and so many pairs of twins, none in the same row."""
+    """Copy the data with `each` wrong rows of every kind and this many near-duplicate pairs, each row used once."""
     rng = np.random.default_rng(seed)
     faces, points, observed = np.array(data.faces), np.array(data.points), np.array(data.observed)
     group = group_alike(data.faces)
@@ -47,7 +44,7 @@ def inject(data: LabeledFaces, *, each: int = 15, near_duplicates: int = 130, se
         free.remove(second)
         change = CHANGES[number % len(CHANGES)]
         faces[second], points[second] = _changed(faces[first], points[first], change, rng)
-        # another day, another annotation: half a pixel apart
+        # a second annotation of the same picture differs by half a pixel
         points[second] = np.clip(points[second] + rng.normal(0, 0.5, points[second].shape), 0, FACE_SIZE - 1)
         observed[second] = observed[first]
         pairs[min(first, second), max(first, second)] = change
@@ -65,7 +62,7 @@ def inject(data: LabeledFaces, *, each: int = 15, near_duplicates: int = 130, se
         else:
             others = np.flatnonzero((data.source == data.source[row]) & (np.arange(len(data)) != row))
             donor = int(rng.choice(others))
-            # not to the last digit: whoever compares digits alone must not find them
+            # not equal in every digit: a comparison of digits must not find them
             points[row] = np.clip(data.points[donor] + rng.normal(0, 0.3, points[row].shape), 0, FACE_SIZE - 1)
             observed[row] = data.observed[donor]
         wrong[row] = kind
@@ -74,7 +71,7 @@ def inject(data: LabeledFaces, *, each: int = 15, near_duplicates: int = 130, se
 
 
 def _elsewhere(point: NDArray[np.float32], rng: Generator) -> NDArray[np.float64]:
-    """A place 10 to 30 px away, in the image."""
+    """A position 10 to 30 px away, inside the image."""
     while True:
         angle, far = rng.uniform(0, 2 * np.pi), rng.uniform(10, 30)
         moved = point + far * np.array([np.cos(angle), np.sin(angle)])

@@ -1,7 +1,7 @@
 """The network of cnn-leaky as notebooks build it in Keras; any Python with TensorFlow runs it.
 
 python benchmarks/keras_leaky.py ROWS                    its speed on noise in faces per second, for training.py
-python benchmarks/keras_leaky.py ROWS.npz EPOCHS OUT.npy  its points for unseen faces after each epoch, for leaky.py
+python benchmarks/keras_leaky.py ROWS.npz EPOCHS OUT.npy  its points for validation faces after each epoch, for leaky.py
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ def main() -> None:
 
 
 def learn(rows: str, epochs: int, out: str) -> None:
-    """Faces, filled points and unseen faces in (float 0 to 1, pixels); points (epochs, unseen, 30) out."""
+    """Faces, filled points and validation faces in (float 0 to 1, pixels); points (epochs, validation rows, 30) out."""
     keras.utils.set_random_seed(0)
     data = np.load(rows)
-    model, answers = build(), []
+    model, points = build(), []
     for _ in range(epochs):
         model.fit(data["faces"][..., None], data["points"], batch_size=32, epochs=1, verbose=0)
-        answers.append(model.predict(data["unseen"][..., None], verbose=0))
-    np.save(out, np.stack(answers))
+        points.append(model.predict(data["validation"][..., None], verbose=0))
+    np.save(out, np.stack(points))
 
 
 def time_noise(rows: int) -> None:

@@ -1,10 +1,10 @@
-"""Is cnn-leaky as good as the same network in Keras? Both learn the same rows for as many epochs.
+"""Accuracy of cnn-leaky against the same network in Keras, trained on the same rows for as many epochs.
 
     python benchmarks/leaky.py DATA [--rows 2000] [--epochs 6] [--keras PYTHON] [--out leaky.json]
 
 Every n-th row of DATA, the last fifth of them for validation as in Keras' own split, missing points filled with the
-training rows' means, batch 32, Adam at 1e-3, mean squared error. Scored alike, on observed values. Without TensorFlow
-in PYTHON (by default this one) only ours is trained, with a word.
+training rows' means, batch 32, Adam at 1e-3, mean squared error. Both are scored on observed values. Without
+TensorFlow in PYTHON (default: this one) only cnn-leaky is trained, with a message.
 """
 
 from __future__ import annotations
@@ -69,21 +69,21 @@ def ours(data: LabeledFaces, rows: Split, epochs: int, console: Console) -> list
 
 
 def theirs(data: LabeledFaces, rows: Split, epochs: int, python: str) -> list[float]:
-    """The same of Keras."""
-    training, unseen = data.take(rows.training), data.take(rows.validation)
+    """Validation RMSE after each epoch of the Keras network."""
+    training, validation = data.take(rows.training), data.take(rows.validation)
     filled = fill(training.points, training.observed, "mean", 0)
     with tempfile.TemporaryDirectory() as folder:
-        given, answers = Path(folder) / "rows.npz", Path(folder) / "answers.npy"
+        given, predicted = Path(folder) / "rows.npz", Path(folder) / "predicted.npy"
         np.savez(
             given,
             faces=(training.faces[filled.kept] / 255).astype(np.float32),
             points=filled.points.reshape(len(filled.points), -1),
-            unseen=(unseen.faces / 255).astype(np.float32),
+            validation=(validation.faces / 255).astype(np.float32),
         )
         script = Path(__file__).with_name("keras_leaky.py")
-        subprocess.run([python, str(script), str(given), str(epochs), str(answers)], check=True)
-        points = np.load(answers).reshape(epochs, len(unseen), -1, 2)
-    return [quick_scores(each, unseen.points, unseen.observed)["rmse"] for each in points]
+        subprocess.run([python, str(script), str(given), str(epochs), str(predicted)], check=True)
+        points = np.load(predicted).reshape(epochs, len(validation), -1, 2)
+    return [quick_scores(each, validation.points, validation.observed)["rmse"] for each in points]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Videos whose truth is known: one photo, moved, turned and enlarged from frame to frame, its points along with it."""
+"""Videos with known points: one photo, shifted, rotated and scaled from frame to frame together with its points."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 EYES = 60.0
-"""Where both eyes are labeled: their distance in the frames, px, at scale 1."""
+"""Eye distance in the frames at scale 1 if both eyes are labeled, px."""
 
 
 def moving_photo(

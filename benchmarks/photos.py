@@ -1,11 +1,11 @@
-"""How well faces are found in whole photos, and how long it takes: ours, and mediapipe's beside it where installed.
+"""Detection rate, NME and time on whole photos: facepoints, and mediapipe if it is installed.
 
     python benchmarks/photos.py PHOTOS [--model MODEL.onnx] [--face-model YUNET.onnx] [--out FOLDER]
 
 PHOTOS is a folder with points.csv (`file`, then x and y of the fifteen points, px of the photo) and the photos. A face
-counts as found where some answer's points lie within a quarter of the eye distance of its own, on average. Every other
-answer is drawn on one sheet, others.png: only a person can tell whether it is a face that nobody labeled. Time is of
-one core; the machine's own noise is in it: compare what ran side by side.
+counts as found if the mean distance of a detection's points is below a quarter of the eye distance. Every other
+detection is shown on one sheet, others.png, for a visual check: it can be a face without a label. Time is CPU time on
+one core and varies with the load of the machine: compare figures of the same call only.
 """
 
 from __future__ import annotations
@@ -37,23 +37,23 @@ FOUND, NME, FALSE = 58 / 60, 0.05, 0.1
 """The goals: share of the labeled faces found; median NME of those; false faces a photo."""
 
 NEAR = 0.25
-"""Eye distances within which an answer is about a labeled face."""
+"""Mean distance below which a detection matches a labeled face, eye distances."""
 
 _SHOWN = 120
 
 Points = NDArray[np.floating]
-Finder = Callable[[Photo], list[tuple[Points, float]]]
-"""Gives (points (k, 2), score) of each face in a photo."""
+FindFaces = Callable[[Photo], list[tuple[Points, float]]]
+"""Returns (points (k, 2), score) of each face in a photo."""
 
 
 @dataclass
 class Outcome:
-    """What one finder gave over all photos."""
+    """The results of one tool over all photos."""
 
     error: list[float | None] = field(default_factory=list)
-    """NME of each labeled face; None where it was not found"""
+    """NME of each labeled face; None if it was not found"""
     others: list[tuple[Path, Points, float]] = field(default_factory=list)
-    """answers that are about no labeled face"""
+    """detections that match no labeled face"""
     milliseconds: list[float] = field(default_factory=list)
     """of each photo"""
 
@@ -73,19 +73,19 @@ class Outcome:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("photos", type=Path)
-    parser.add_argument("--model", type=Path, help="an ONNX file; by default the one that ships with the package")
+    parser.add_argument("--model", type=Path, help="an ONNX file; default: the bundled weights")
     parser.add_argument("--face-model", type=Path, help="a YuNet file that finds the faces")
     parser.add_argument("--out", type=Path, default=Path("photos"))
     args = parser.parse_args()
     console = Console()
     cv2.setNumThreads(1)
-    finders: dict[str, Finder] = {"facepoints": _ours(args.model, args.face_model)}
+    tools: dict[str, FindFaces] = {"facepoints": _ours(args.model, args.face_model)}
     try:
-        finders["mediapipe"] = _mediapipe()
+        tools["mediapipe"] = _mediapipe()
     except ImportError:
-        console.print("mediapipe is left out: it is not installed")
+        console.print("mediapipe is not installed: left out")
     truth = labeled(args.photos)
-    outcomes = {name: measure(face_detector, truth, name) for name, face_detector in finders.items()}
+    outcomes = {name: measure(find, truth, name) for name, find in tools.items()}
     table = Table("", *outcomes, title=f"{args.photos}: {len(truth)} photos, one core", title_justify="left")
     for key in next(iter(outcomes.values())).as_dict():
         table.add_row(key.replace("_", " "), *(f"{outcome.as_dict()[key]:.4g}" for outcome in outcomes.values()))
@@ -93,12 +93,14 @@ def main() -> None:
     ours = outcomes["facepoints"]
     draw_others(ours, args.out / "others.png")
     write_text(args.out / "photos.json", json.dumps({name: one.as_dict() for name, one in outcomes.items()}, indent=1))
-    seen = ours.as_dict()
-    reached = seen["found"] >= FOUND * seen["faces"] and seen["median_nme"] <= NME
+    figures = ours.as_dict()
+    reached = figures["found"] >= FOUND * figures["faces"] and figures["median_nme"] <= NME
     console.print(f"found and NME {'reach' if reached else 'miss'} the goals ({FOUND:.0%}, {NME:.1%})")
     if ours.others:
         allowed = FALSE * len(truth)
-        console.print(f"look at {args.out / 'others.png'}: at most {allowed:.0f} of {len(ours.others)} may be no faces")
+        console.print(
+            f"check {args.out / 'others.png'}: at most {allowed:.0f} of {len(ours.others)} may be false detections"
+        )
 
 
 def labeled(folder: Path) -> dict[Path, list[Points]]:
@@ -111,31 +113,31 @@ def labeled(folder: Path) -> dict[Path, list[Points]]:
     return truth
 
 
-def measure(face_detector: Finder, truth: dict[Path, list[Points]], name: str) -> Outcome:
-    """Ask a finder about every photo."""
+def measure(find: FindFaces, truth: dict[Path, list[Points]], name: str) -> Outcome:
+    """Run one tool on every photo."""
     outcome = Outcome()
     for path, faces in track(truth.items(), description=name):
         photo = read_image(path)
         started = time.process_time()
-        answers = face_detector(photo)
+        detections = find(photo)
         outcome.milliseconds.append((time.process_time() - started) * 1000)
-        of_a_face = np.zeros(len(answers), np.bool_)
+        of_a_face = np.zeros(len(detections), np.bool_)
         for points in faces:
-            away = np.array([nme(answer, points) for answer, _ in answers])
+            away = np.array([nme(found, points) for found, _ in detections])
             outcome.error.append(float(away.min()) if (away < NEAR).any() else None)
             of_a_face |= away < NEAR
-        outcome.others += [(path, *answer) for answer, known in zip(answers, of_a_face, strict=True) if not known]
+        outcome.others += [(path, *one) for one, known in zip(detections, of_a_face, strict=True) if not known]
     return outcome
 
 
-def nme(answer: Points, points: Points) -> float:
+def nme(predicted: Points, points: Points) -> float:
     """Mean distance of the labeled points, in eye distances."""
     eyes = np.linalg.norm(points[FIFTEEN.index("left_eye_center")] - points[FIFTEEN.index("right_eye_center")])
-    return float(np.nanmean(np.linalg.norm(answer - points, axis=1)) / eyes)
+    return float(np.nanmean(np.linalg.norm(predicted - points, axis=1)) / eyes)
 
 
 def draw_others(outcome: Outcome, path: Path) -> None:
-    """The crops around the answers that are about no labeled face, the least sure first."""
+    """The crops around the unmatched detections, lowest score first."""
     shown = sorted(outcome.others, key=lambda other: other[2])[:_SHOWN]
     if shown:
         boxes = [[*points.min(axis=0), *np.ptp(points, axis=0)] for _, points, _ in shown]
@@ -147,13 +149,13 @@ def draw_others(outcome: Outcome, path: Path) -> None:
         write_png(path, contact_sheet(np.stack(crops), captions=captions, columns=12, scale=1))
 
 
-def _ours(model: Path | None, face_model: Path | None) -> Finder:
+def _ours(model: Path | None, face_model: Path | None) -> FindFaces:
     detector = load(model, threads=1, face_model=face_model)
     return lambda photo: [(face.points, face.score) for face in detector.faces(photo)]
 
 
-def _mediapipe() -> Finder:
-    """Face mesh of mediapipe 0.10.21: of its 478 points those that lie nearest to what the fifteen name."""
+def _mediapipe() -> FindFaces:
+    """Face mesh of mediapipe 0.10.21: those of its 478 points that are nearest to the fifteen."""
     mediapipe = importlib.import_module("mediapipe")
     mesh = mediapipe.solutions.face_mesh.FaceMesh(static_image_mode=True, max_num_faces=10, refine_landmarks=True)
     # iris centers, eye corners, brow ends, nose tip, mouth corners and lips, in the order of FIFTEEN

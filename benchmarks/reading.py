@@ -1,10 +1,10 @@
-"""How fast are the competition's files read? The way of the notebooks against ours, in one run.
+"""Time and memory for reading the competition's files: facepoints against pandas as notebooks use it.
 
     python benchmarks/reading.py FOLDER_WITH_TRAINING_ZIP [--pairs 3] [--out reading.json]
 
-Every reading is a process of its own. The contestants take turns, so that a busy neighbor slows all of them.
-Seconds are those of reading and of looking at each pixel once (a memory-mapped file is read only then),
-without imports; the peak is that of the whole process.
+Every reading is a process of its own. They alternate, so that other load slows all of them.
+Seconds are for reading and accessing each pixel once (a memory-mapped file is read only then), without imports; the
+peak is that of the whole process.
 """
 
 from __future__ import annotations

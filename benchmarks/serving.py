@@ -1,11 +1,11 @@
-"""What the server does under load: photos a second, waiting times, and what ten thousand mixed requests leave behind.
+"""The server under load: photos per second, latency, and memory after ten thousand mixed requests.
 
     python benchmarks/serving.py [--seconds 15] [--clients 32] [--mixed 10000] [--workers N]
         [--data DATA] [--out serving.json]
 
-Starts `facepoints serve` on this machine's own address, without any network, and asks it with locust: first photos of
-640 x 480 with one face each, then good and bad requests in turn. Clients and server share the processor; what the
-clients take of it is shown, too. The faces are DATA's, or drawn ones.
+Starts `facepoints serve` on the loopback address and sends requests with locust: first photos of 640 x 480 with one
+face each, then valid and invalid requests in turn. Clients and server share the processor; the clients' share is
+reported. The faces are DATA's or synthetic.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def main(
 
 
 def scenes(data: str) -> list[bytes]:
-    """Sixteen photos, JPEG of 640 x 480, each with a face somewhere."""
+    """Sixteen photos, JPEG of 640 x 480, each with one face."""
     rng = np.random.default_rng(0)
     photos = []
     for face in np.array(load_training(data).faces[:16]):
@@ -101,7 +101,7 @@ def form(photo: bytes, name: str = "a.jpg") -> bytes:
 
 
 Asked = tuple[str, bytes, dict[str, str], int]
-"""Address, body, headers, and the status that is right."""
+"""Address, body, headers and the expected status."""
 
 
 def crop(data: str) -> Asked:
@@ -112,7 +112,7 @@ def crop(data: str) -> Asked:
 
 
 def bad(photo: bytes) -> list[Asked]:
-    """What clients should not send."""
+    """Invalid requests."""
     npy, text = {"Content-Type": "application/x-npy"}, {"Content-Type": "text/plain"}
     noise = np.random.default_rng(0).bytes(5000)
     huge = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes([0, 1, 0, 0] * 2) + bytes(30)
@@ -150,7 +150,7 @@ def served(workers: int | None) -> Iterator[tuple[psutil.Process, str, float]]:
 
 
 def load(url: str, asked: list[Asked], clients: int, seconds: float, process: psutil.Process) -> dict[str, float]:
-    """So many clients without a pause, for so long."""
+    """Run this many clients without pauses for this long."""
     me = psutil.Process()
     before = [sum(p.cpu_times()[:2]) for p in (process, me)]
     environment, wrong = _environment(url, asked, clients)
@@ -174,7 +174,7 @@ def load(url: str, asked: list[Asked], clients: int, seconds: float, process: ps
 
 
 def ask(url: str, asked: list[Asked], clients: int, requests: int) -> Counter[str]:
-    """So many requests, in turn; what was not answered as it should."""
+    """Send this many requests in turn; count the unexpected responses."""
     environment, wrong = _environment(url, asked, clients)
     environment.runner.start(clients, spawn_rate=clients)  # type: ignore[union-attr]
     while environment.stats.total.num_requests < requests:
@@ -195,12 +195,12 @@ def _environment(url: str, asked: list[Asked], clients: int) -> tuple[Environmen
         @task
         def send(self) -> None:
             path, body, headers, status = asked[next(turn) % len(asked)]
-            with self.client.post(path, data=body, headers=headers, catch_response=True) as answer:  # type: ignore[arg-type]
-                if answer.status_code == status:
-                    answer.success()
+            with self.client.post(path, data=body, headers=headers, catch_response=True) as response:  # type: ignore[arg-type]
+                if response.status_code == status:
+                    response.success()
                 else:
-                    wrong[f"{path}: {answer.status_code} instead of {status} {answer.error or ''}"] += 1
-                    answer.failure("wrong")
+                    wrong[f"{path}: {response.status_code} instead of {status} {response.error or ''}"] += 1
+                    response.failure("wrong")
 
     environment = Environment(user_classes=[Client], events=events)
     environment.create_local_runner()

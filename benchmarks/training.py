@@ -1,10 +1,10 @@
-"""How fast trainings are: faces per second, ours and Keras' on the same network, and the augmentation's alone.
+"""Training speed in faces per second: facepoints and Keras on the same network, and the augmentation alone.
 
     python benchmarks/training.py [--keras PYTHON] [--pairs 3] [--out training.json]
 
-Whole training epochs through `fit`, on pictures of noise (speed does not depend on what they show). cnn-leaky is timed
-in turn with the same network in Keras, by any Python that has TensorFlow (by default this one; without it the
-comparison is left out with a word).
+Whole training epochs through `fit`, on pictures of noise (speed does not depend on the content). cnn-leaky
+alternates with the same network in Keras, in any Python that has TensorFlow (default: this one; without it the
+comparison is left out with a message).
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def augmentation_speed(faces: int = 64, batches: int = 20) -> float:
 
 
 def has_tensorflow(python: str) -> bool:
-    """Can this Python import TensorFlow?"""
+    """True if this Python can import TensorFlow."""
     return subprocess.run([python, "-c", "import tensorflow"], capture_output=True, check=False).returncode == 0
 
 

@@ -1,10 +1,10 @@
-"""How fast, how steady and how large is a tracked video? Measured on videos that are made here, whose truth is known.
+"""Speed, jitter, lag and memory of tracked videos, measured on generated videos with known points.
 
     python benchmarks/video.py [--photos FOLDER] [--frames 20000] [--out video.json]
 
-One thread everywhere. Speed counts the seconds of the processor, in parts, so that a busy neighbor matters less; on a
-machine of its own they are the seconds of the clock. Steadiness is the spread of a still face under camera noise and
-the lag behind a fast nod, with smoothing and without. Memory is the process's, early and late in one long video.
+One thread everywhere. Speed is CPU time by part, so that other load matters less. Jitter is the standard deviation of a
+still face under camera noise, lag is measured on a fast nod, both with and without smoothing. Memory is that of the
+process, early and late in one long video.
 """
 
 from __future__ import annotations
@@ -43,16 +43,18 @@ FASTEST, STEADIEST, LATEST, LARGEST = 120.0, 3.0, 1.0, 20.0
 
 FPS = 30
 NOISE = 6.0
-"""Standard deviation of the camera's noise, grey levels."""
+"""Standard deviation of the camera's noise, gray levels."""
 
 
 def main(
-    photos: Annotated[Path | None, typer.Option(help="a folder with photos and points.csv; else drawn faces")] = None,
+    photos: Annotated[
+        Path | None, typer.Option(help="a folder with photos and points.csv; default: synthetic faces")
+    ] = None,
     faces: Annotated[int, typer.Option(help="how many faces are tried for steadiness", min=1)] = 12,
     frames: Annotated[int, typer.Option(help="length of the long video", min=500)] = 20_000,
     out: Annotated[Path | None, typer.Option(help="also write the figures to this JSON file")] = None,
 ) -> None:
-    """Measure speed, steadiness and memory."""
+    """Measure speed, jitter, lag and memory."""
     cv2.setNumThreads(1)
     console, detector = Console(), facepoints.load(threads=1)
     with tempfile.TemporaryDirectory() as folder:
@@ -86,8 +88,8 @@ def steadiness(detector: Detector, photo: NDArray[np.uint8], points: NDArray[np.
     rest, motion = (followed(detector, photo, points, path) for path in (still, nod))
     if rest is None or motion is None:
         return None
-    jitter = [float(seen[FPS:].std(axis=0).mean() / EYES) for seen in rest[:2]]
-    late = [lag(seen[:, :, 1].mean(axis=1), motion[2][:, :, 1].mean(axis=1)) for seen in motion[:2]]
+    jitter = [float(track[FPS:].std(axis=0).mean() / EYES) for track in rest[:2]]
+    late = [lag(track[:, :, 1].mean(axis=1), motion[2][:, :, 1].mean(axis=1)) for track in motion[:2]]
     return {"jitter": jitter[0], "smoothed": jitter[1], "lag": late[0], "smoothed_lag": late[1]}
 
 
@@ -95,14 +97,14 @@ def followed(
     detector: Detector, photo: NDArray[np.uint8], points: NDArray[np.float64], path: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], ...] | None:
     """Points (n, k, 2): unsmoothed, smoothed, true."""
-    tracker, smoother, seen = Tracker(detector, smooth=0), Smoother(), []
+    tracker, smoother, rows = Tracker(detector, smooth=0), Smoother(), []
     for i, (frame, true) in enumerate(moving_photo(photo, points, path, noise=NOISE)):
         around = {float(np.linalg.norm((f.points - true).mean(axis=0))): f for f in tracker.step(Photo(frame), i / FPS)}
         if min(around, default=np.inf) > EYES / 2:
             return None
         near = around[min(around)]
-        seen.append((near.points, smoother(near.points, near.expected_error, i / FPS), true))
-    return tuple(np.array(series, np.float64) for series in zip(*seen, strict=True))
+        rows.append((near.points, smoother(near.points, near.expected_error, i / FPS), true))
+    return tuple(np.array(series, np.float64) for series in zip(*rows, strict=True))
 
 
 def lag(path: NDArray[np.float64], truth: NDArray[np.float64]) -> float:
@@ -113,7 +115,7 @@ def lag(path: NDArray[np.float64], truth: NDArray[np.float64]) -> float:
 
 
 def made(path: Path, n: int, size: tuple[int, int]) -> Path:
-    """A video of n frames: a drawn face that sways, tilts and comes nearer."""
+    """A video of n frames: a synthetic face that sways, tilts and approaches."""
     (head,), (points,) = draw_faces(1, seed=2)
     t = np.arange(n) / FPS
     sway = np.stack([40 * np.sin(t), 15 * np.sin(1.7 * t), 1 + 0.15 * np.sin(0.6 * t), 0.2 * np.sin(1.1 * t)], axis=1)
@@ -125,7 +127,7 @@ def made(path: Path, n: int, size: tuple[int, int]) -> Path:
 
 
 def speed(detector: Detector, folder: Path, n: int = 300) -> dict[str, float]:
-    """Milliseconds of the processor for each frame at 640 x 480, by part, and how often the finder ran."""
+    """Milliseconds of the processor for each frame at 640 x 480, by part, and the number of face detections."""
     path, spent = made(folder / "fast.mp4", n, (640, 480)), dict.fromkeys(("decode", "follow", "draw", "write"), 0.0)
     network = Clock(detector.network)
     detector.network = network  # type: ignore[assignment]
@@ -142,9 +144,9 @@ def speed(detector: Detector, folder: Path, n: int = 300) -> dict[str, float]:
             found = tracker.step(frame[2], frame[1])
             done = time.process_time()
             plain = [Face(f.box, f.score, f.points, f.expected_error, f.keypoints) for f in found]
-            drawn = annotate(frame[2].bgr, plain)
+            annotated = annotate(frame[2].bgr, plain)
             painted = time.process_time()
-            writer.write(drawn, frame[1])
+            writer.write(annotated, frame[1])
             for part, ms in zip(spent, np.diff([before, decoded, done, painted, time.process_time()]), strict=True):
                 spent[part] += 1000 * float(ms) / n
             followed_ms.append(1000 * (done - decoded))
@@ -154,14 +156,14 @@ def speed(detector: Detector, folder: Path, n: int = 300) -> dict[str, float]:
         **spent,
         "network": 1000 * network.seconds / n,
         "followed frame, median": median(followed_ms),
-        "frame with the finder": max(followed_ms[1:]),
+        "frame with face detection": max(followed_ms[1:]),
         "detections": float(tracker.detections),
         "frames_per_second": 1000 / (spent["decode"] + spent["follow"]),
     }
 
 
 class Clock:
-    """Calls what it holds and adds up the seconds of the processor."""
+    """Wrap a function and add up its CPU seconds."""
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner
@@ -169,9 +171,9 @@ class Clock:
 
     def __call__(self, *given: Any) -> Any:
         before = time.process_time()
-        answer = self.inner(*given)
+        result = self.inner(*given)
         self.seconds += time.process_time() - before
-        return answer
+        return result
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
@@ -194,7 +196,7 @@ def memory(detector: Detector, folder: Path, n: int) -> dict[str, float]:
 def summary(
     fast: dict[str, float], steady: list[dict[str, float]], tried: int, large: dict[str, float]
 ) -> dict[str, Any]:
-    """Medians over the faces, and which goals are met."""
+    """Print medians over the faces, and the goals met."""
     middle = {name: median(one[name] for one in steady) for name in steady[0]} if steady else {}
     ratios = [one["jitter"] / one["smoothed"] for one in steady]
     lags = [one["smoothed_lag"] for one in steady]
