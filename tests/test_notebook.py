@@ -22,7 +22,13 @@ def test_the_tour_runs(tmp_path: Path) -> None:
     notebook = nbformat.read(TOUR, as_version=4)
     nbclient.NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
     made = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-    wanted = {"explore/explore.html", "audit/audit.csv", "run/scores.json", "evaluation/evaluate.html", "submission.csv"}
+    wanted = {
+        "explore/explore.html",
+        "audit/audit.csv",
+        "run/scores.json",
+        "evaluation/evaluate.html",
+        "submission.csv",
+    }
     assert {f"tour/{name}" for name in wanted} <= made
 
 
