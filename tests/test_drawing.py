@@ -1,4 +1,4 @@
-"""Marks land where the points are, leave the caller's picture alone, and sheets have the size they should."""
+"""Marks are at their points, the input image is unchanged, and sheets have the expected size."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from facepoints.drawing import GIVEN, PREDICTED, contact_sheet, draw_points, write_png
+from facepoints.drawing import LABELED, PREDICTED, contact_sheet, draw_points, write_png
 from facepoints.errors import BadChoice, BadFile
 
 FACES = np.full((5, 96, 96), 128, np.uint8)
@@ -30,8 +30,8 @@ def center_of(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
 @pytest.mark.parametrize(("x", "y"), [(30.0, 40.0), (30.25, 40.5), (51.9, 22.1)])
 def test_a_mark_is_centered_on_its_point(x: float, y: float, radius: float, hollow: bool) -> None:
     black = np.zeros((80, 90), np.uint8)
-    drawn = draw_points(black, np.array([[x, y]]), color=WHITE, radius=radius, hollow=hollow)
-    assert center_of(drawn) == pytest.approx([x, y], abs=0.1)
+    image_with_marks = draw_points(black, np.array([[x, y]]), color=WHITE, radius=radius, hollow=hollow)
+    assert center_of(image_with_marks) == pytest.approx([x, y], abs=0.1)
 
 
 @pytest.mark.parametrize("scale", [1, 2, 3, 5])
@@ -57,10 +57,10 @@ def test_the_face_itself_is_enlarged_about_the_same_place() -> None:
 def test_the_callers_picture_stays_as_it_was() -> None:
     for shape in ((40, 50), (40, 50, 3)):
         image = np.full(shape, 90, np.uint8)
-        drawn = draw_points(image, np.array([[20.0, 20.0]]))
-        assert drawn.shape == (40, 50, 3)
+        image_with_marks = draw_points(image, np.array([[20.0, 20.0]]))
+        assert image_with_marks.shape == (40, 50, 3)
         assert (image == 90).all()
-        assert (drawn != 90).any()
+        assert (image_with_marks != 90).any()
 
 
 def test_points_out_of_sight_or_not_finite_draw_nothing() -> None:
@@ -82,9 +82,9 @@ def test_marks_on_the_edge_are_cut_not_wrapped(point: tuple[float, float]) -> No
 def test_a_ring_is_open_and_a_dot_is_full() -> None:
     image = np.full((60, 60), 90, np.uint8)
     points = np.array([[15.0, 30.0], [45.0, 30.0]])
-    drawn = draw_points(image, points, color=WHITE, radius=8, hollow=np.array([True, False]))
-    assert drawn[30, 15].tolist() == [90, 90, 90]
-    assert drawn[30, 45].tolist() == [255, 255, 255]
+    image_with_marks = draw_points(image, points, color=WHITE, radius=8, hollow=np.array([True, False]))
+    assert image_with_marks[30, 15].tolist() == [90, 90, 90]
+    assert image_with_marks[30, 45].tolist() == [255, 255, 255]
 
 
 def test_marks_grow_with_the_picture() -> None:
@@ -102,9 +102,9 @@ def near(picture: NDArray[np.uint8], color: tuple[int, int, int]) -> int:
 def test_only_observed_labels_are_drawn() -> None:
     observed = np.zeros((5, 3), np.bool_)
     blank = contact_sheet(FACES, POINTS, POINTS + 5, observed)
-    assert near(blank, GIVEN) == 0
+    assert near(blank, LABELED) == 0
     observed[2, 1] = True
-    assert near(contact_sheet(FACES, POINTS, POINTS + 5, observed), GIVEN) > 0
+    assert near(contact_sheet(FACES, POINTS, POINTS + 5, observed), LABELED) > 0
     spoiled = POINTS.copy()
     spoiled[~observed] = np.nan
     one, other = (contact_sheet(FACES, p, POINTS + 5, observed) for p in (POINTS, spoiled))
@@ -116,12 +116,12 @@ def test_a_prediction_gone_wild_still_makes_a_sheet(far: float) -> None:
     wild = POINTS.copy()
     wild[0, 0] = far
     sheet = contact_sheet(FACES, POINTS, wild)
-    assert near(sheet, GIVEN) > 0
+    assert near(sheet, LABELED) > 0
 
 
 def test_given_and_predicted_are_both_visible_when_they_agree() -> None:
     sheet = contact_sheet(FACES, POINTS, POINTS)
-    assert near(sheet, GIVEN) > 0
+    assert near(sheet, LABELED) > 0
     assert near(sheet, PREDICTED) > 0
 
 
@@ -172,10 +172,10 @@ def test_a_failed_write_leaves_the_old_picture(tmp_path: Path) -> None:
         ({"faces": FACES[:0]}, "at least one"),
         ({"faces": FACES.astype(np.float32)}, "the faces are float32"),
         ({"faces": FACES[0]}, r"shape \(96, 96\)"),
-        ({"given": POINTS[:4]}, r"given has shape \(4, 3, 2\), expected \(5, keypoints, 2\)"),
-        ({"given": POINTS, "predicted": POINTS[:, :2]}, "predicted has shape"),
-        ({"given": POINTS, "observed": np.ones((5, 2), np.bool_)}, "observed is bool"),
-        ({"given": POINTS, "observed": np.ones((5, 3))}, "observed is float64"),
+        ({"labels": POINTS[:4]}, r"labels has shape \(4, 3, 2\), expected \(5, keypoints, 2\)"),
+        ({"labels": POINTS, "predicted": POINTS[:, :2]}, "predicted has shape"),
+        ({"labels": POINTS, "observed": np.ones((5, 2), np.bool_)}, "observed is bool"),
+        ({"labels": POINTS, "observed": np.ones((5, 3))}, "observed is float64"),
         ({"captions": ["one"]}, "1 captions for 5 faces"),
         ({"columns": 0}, "at least 1 column"),
         ({"scale": 0}, "scale 0"),

@@ -1,7 +1,6 @@
-"""Points onto an image: dots, rings and sheets of faces. numpy and OpenCV only.
+"""Draw points on images and lay out contact sheets of faces, with numpy and OpenCV only.
 
-Pixel centers are whole numbers, here as everywhere. An image enlarged s times takes x to s * (x + 0.5) - 0.5.
-Colors are BGR, as OpenCV has them.
+Pixel centers are whole numbers: enlarging an image s times maps x to s * (x + 0.5) - 0.5. Colors are BGR.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ from facepoints.files import atomic_write
 Image = NDArray[np.uint8]
 Color = tuple[int, int, int]
 
-# bluish green and vermillion after Okabe and Ito, "Color Universal Design" (2008), lighter to stand out from
-# grey skin; ring and dot tell them apart too, so that no reader needs the color
-GIVEN: Color = (170, 235, 60)
+# bluish green and vermillion after Okabe and Ito, "Color Universal Design" (2008), lighter for contrast with grey skin;
+# ring and dot differ too, so that the color is not needed
+LABELED: Color = (170, 235, 60)
 PREDICTED: Color = (20, 85, 255)
 
 _PAPER: Color = (250, 250, 250)
@@ -47,9 +46,8 @@ def draw_points(
 ) -> Image:
     """A BGR copy, uint8 (h, w, 3), of a grey (h, w) or BGR image with dots at points (k, 2), px of the image.
 
-    Without a radius (px) it is 1 % of the image's shorter side, at least 1 px. `hollow`, for all or for each
-    point (k,), makes a ring. A thin dark rim keeps dots legible on any skin. Points out of sight, and points
-    that are not finite, are left out.
+    The default radius is 1 % of the image's shorter side, at least 1 px. `hollow`, for all or for each point (k,),
+    draws a ring. A thin dark rim gives contrast on any skin. Points outside the image or not finite are left out.
     """
     if points.ndim != 2 or points.shape[1] != 2:
         raise BadChoice(f"points to draw have shape {points.shape}, expected (points, 2)")
@@ -65,9 +63,9 @@ def draw_points(
 
 @dataclass(frozen=True)
 class _Kind:
-    """What a sort of mark means and how it looks on a sheet; radius in px of the face."""
+    """Legend text and style of a kind of mark; radius in px of the face."""
 
-    word: str
+    label: str
     color: Color
     radius: float
     hollow: bool = False
@@ -77,17 +75,17 @@ class _Kind:
         return draw_points(image, points, color=self.color, radius=self.radius * scale, hollow=self.hollow)
 
 
-_GIVEN = _Kind("given", GIVEN, 1.7, hollow=True)
+_LABEL = _Kind("label", LABELED, 1.7, hollow=True)
 _PREDICTED = _Kind("predicted", PREDICTED, 0.8)
-_ALONE = _Kind("predicted, none given", PREDICTED, 0.45)
+_UNLABELED = _Kind("predicted, no label", PREDICTED, 0.45)
 
 _Layer = tuple[_Kind, NDArray[np.floating[Any]], NDArray[np.bool_]]
-"""a kind of mark, points (n, k, 2) px of the face, and where (n, k) they are drawn so"""
+"""a kind of mark, points (n, k, 2) px of the face, and the mask (n, k) of the points to draw"""
 
 
 def contact_sheet(
     faces: Image,
-    given: NDArray[np.floating[Any]] | None = None,
+    labels: NDArray[np.floating[Any]] | None = None,
     predicted: NDArray[np.floating[Any]] | None = None,
     observed: NDArray[np.bool_] | None = None,
     captions: Sequence[str] | None = None,
@@ -98,12 +96,12 @@ def contact_sheet(
 ) -> Image:
     """Faces (n, h, w) enlarged `scale` times and laid out in rows, as one BGR image.
 
-    given (n, k, 2) px of the face: rings, only where observed (n, k). predicted (n, k, 2): dots, joined to
-    their ring by a thin line; small where nothing is given to compare with. Captions, one a face, stand below
-    it (ASCII and the middle dot); the title and the legend stand on top.
+    labels (n, k, 2) px of the face: rings, only where observed (n, k). predicted (n, k, 2): dots, joined to their ring
+    by a thin line; smaller where there is no label. One caption per face is written below it (ASCII and the middle
+    dot); the title and the legend are on top.
     """
-    _check_sheet(faces, given, predicted, observed, captions, columns, scale)
-    layers = _layers(given, predicted, observed)
+    _check_sheet(faces, labels, predicted, observed, captions, columns, scale)
+    layers = _layers(labels, predicted, observed)
     n, height, width = len(faces), faces.shape[1] * scale, faces.shape[2] * scale
     margin, line, columns = 4 + 2 * scale, 8 + 5 * scale, min(columns, n)
     cell_h, cell_w = height + (line + margin // 2 if captions else margin), width + margin
@@ -120,49 +118,49 @@ def contact_sheet(
 
 
 def write_png(path: Path, image: Image) -> None:
-    """Write a grey or BGR image as PNG, beside and renamed: who looks sees the old file or the new one."""
+    """Write a grey or BGR image atomically as PNG."""
     encoded, content = cv2.imencode(".png", image)
     if not encoded:
         raise BadChoice(f"{path.name}: {image.dtype} of shape {image.shape} cannot be written as PNG")
-    with atomic_write(path) as beside:
-        beside.write_bytes(content.tobytes())
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(content.tobytes())
 
 
 def _layers(
-    given: NDArray[np.floating[Any]] | None,
+    labels: NDArray[np.floating[Any]] | None,
     predicted: NDArray[np.floating[Any]] | None,
     observed: NDArray[np.bool_] | None,
 ) -> list[_Layer]:
-    """What a sheet has to draw, the lowest first; no kind that nowhere occurs."""
+    """The layers of a sheet, bottom first; without empty ones."""
     layers: list[_Layer] = []
-    if given is not None:
-        known = np.ones(given.shape[:2], np.bool_) if observed is None else observed
-        layers.append((_GIVEN, given, known))
+    if labels is not None:
+        known = np.ones(labels.shape[:2], np.bool_) if observed is None else observed
+        layers.append((_LABEL, labels, known))
     if predicted is not None:
-        compared = np.ones(predicted.shape[:2], np.bool_) if given is None else known
-        layers += [(_PREDICTED, predicted, compared), (_ALONE, predicted, ~compared)]
+        compared = np.ones(predicted.shape[:2], np.bool_) if labels is None else known
+        layers += [(_PREDICTED, predicted, compared), (_UNLABELED, predicted, ~compared)]
     return [layer for layer in layers if layer[2].any()]
 
 
 def _tile(face: Image, layers: Sequence[_Layer], scale: int) -> Image:
     """One face of a sheet; the layers are those of this face: points (k, 2), where (k,)."""
-    # resize agrees with our pixel centers: it takes them to s * (x + 0.5) - 0.5 too
+    # resize maps pixel centers to s * (x + 0.5) - 0.5 too
     tile = _as_bgr(np.asarray(cv2.resize(face, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8))
-    drawn = {kind: scale * (points[where].astype(np.float64) + 0.5) - 0.5 for kind, points, where in layers}
-    if _GIVEN in drawn and _PREDICTED in drawn:
-        lines = np.stack((drawn[_GIVEN], drawn[_PREDICTED]), axis=1)
-        lines = lines[np.isfinite(lines).all(axis=(1, 2))].clip(-10_000, 10_000)  # as far as OpenCV can count
+    marks = {kind: scale * (points[where].astype(np.float64) + 0.5) - 0.5 for kind, points, where in layers}
+    if _LABEL in marks and _PREDICTED in marks:
+        lines = np.stack((marks[_LABEL], marks[_PREDICTED]), axis=1)
+        lines = lines[np.isfinite(lines).all(axis=(1, 2))].clip(-10_000, 10_000)  # the range of OpenCV coordinates
         for start, end in lines.tolist():
             for color, thickness in ((_RIM, 2), (_LINK, 1)):
                 cv2.line(tile, _fixed(*start), _fixed(*end), color, thickness, cv2.LINE_AA, _SHIFT)
-    for kind, points in drawn.items():
+    for kind, points in marks.items():
         tile = kind.onto(tile, points, scale)
     return tile
 
 
 def _header(title: str, kinds: Sequence[_Kind], width: int, line: int, margin: int, scale: int) -> Image:
-    """The title and, below it, what the marks mean: uint8 (height, width, 3)."""
-    entry_width = [round(2 * k.radius * scale) + 3 * margin + _text_width(k.word, line) for k in kinds]
+    """The title and the legend below it: uint8 (height, width, 3)."""
+    entry_width = [round(2 * k.radius * scale) + 3 * margin + _text_width(k.label, line) for k in kinds]
     places, left, row = [], margin, 0
     for wide in entry_width:
         if left > margin and left + wide > width:
@@ -177,13 +175,13 @@ def _header(title: str, kinds: Sequence[_Kind], width: int, line: int, margin: i
         middle = margin // 2 + line // 2 + (row + bool(title)) * (line + margin // 2)
         size = kind.radius * scale
         head = kind.onto(head, np.array([[left + size, middle]]), scale)
-        _write(head, kind.word, left + round(2 * size) + 3 * margin // 4, middle, line, width)
+        _write(head, kind.label, left + round(2 * size) + 3 * margin // 4, middle, line, width)
     return head
 
 
 def _mark(canvas: Image, x: float, y: float, radius: float, color: Color, ring: bool) -> None:
     """One dot or ring with its rim, in place."""
-    # by hand: OpenCV draws circles under 3 px as diamonds and rings twice as fat as asked
+    # not cv2.circle: it draws circles under 3 px as diamonds and rings of twice the width
     reach = math.ceil(radius + 3)
     left, top = max(0, math.floor(x) - reach), max(0, math.floor(y) - reach)
     patch = canvas[top : math.floor(y) + reach + 2, left : math.floor(x) + reach + 2]
@@ -201,11 +199,11 @@ def _fixed(x: float, y: float) -> tuple[int, int]:
 
 
 def _write(canvas: Image, text: str, left: int, middle: int, line: int, room: int, *, font: int = _FONT) -> None:
-    """Text in place, its capitals centered on row `middle`, made smaller if it is wider than `room` px."""
+    """Draw text in place, capitals centered on row `middle`, smaller if wider than `room` px."""
     size = _font_size(line) * min(1.0, room / max(1, _text_width(text, line)))
     base = middle + round(_CAPITAL * size / 2)
     for i, part in enumerate(text.split(_MIDDLE_DOT)):
-        if i:  # OpenCV's fonts are ASCII only: the dot is drawn
+        if i:  # OpenCV's fonts are ASCII only: draw the dot as a circle
             center = _fixed(left + _DOT_WIDTH * size / 2, middle)
             cv2.circle(canvas, center, round(2.2 * size * 2**_SHIFT), _INK, cv2.FILLED, cv2.LINE_AA, _SHIFT)
             left += round(_DOT_WIDTH * size)
@@ -214,7 +212,7 @@ def _write(canvas: Image, text: str, left: int, middle: int, line: int, room: in
 
 
 def _text_width(text: str, line: int) -> int:
-    """Width in px that text takes at full size in a line of that height."""
+    """Width in px of text at full size in a line of this height."""
     size = _font_size(line)
     parts = text.split(_MIDDLE_DOT)
     letters = sum(int(cv2.getTextSize(part, _FONT, size, 1)[0][0]) for part in parts)
@@ -235,7 +233,7 @@ def _as_bgr(image: Image) -> Image:
 
 def _check_sheet(
     faces: Image,
-    given: NDArray[np.floating[Any]] | None,
+    labels: NDArray[np.floating[Any]] | None,
     predicted: NDArray[np.floating[Any]] | None,
     observed: NDArray[np.bool_] | None,
     captions: Sequence[str] | None,
@@ -247,11 +245,11 @@ def _check_sheet(
         raise BadChoice(f"{got}, expected uint8 (n, h, w) with at least one")
     if columns < 1 or scale < 1:
         raise BadChoice(f"a sheet needs at least 1 column and scale 1, got columns {columns}, scale {scale}")
-    expected = next((p.shape for p in (given, predicted) if p is not None), (len(faces), 0, 2))
-    for name, points in (("given", given), ("predicted", predicted)):
+    expected = next((p.shape for p in (labels, predicted) if p is not None), (len(faces), 0, 2))
+    for name, points in (("labels", labels), ("predicted", predicted)):
         if points is not None and (points.shape != expected or (len(points), points.shape[2:]) != (len(faces), (2,))):
             raise BadChoice(f"{name} has shape {points.shape}, expected ({len(faces)}, keypoints, 2) for all points")
     if observed is not None and (observed.shape != expected[:2] or observed.dtype != np.bool_):
         raise BadChoice(f"observed is {observed.dtype} of shape {observed.shape}, expected bool {expected[:2]}")
     if captions is not None and len(captions) != len(faces):
-        raise BadChoice(f"{len(captions)} captions for {len(faces)} faces: give one a face or none")
+        raise BadChoice(f"{len(captions)} captions for {len(faces)} faces: give one per face or none")

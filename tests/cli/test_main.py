@@ -20,7 +20,8 @@ import pytest
 from facepoints.cli import demo
 from facepoints.cli import main as cli
 from facepoints.data.dataset import LabeledFaces
-from facepoints.data.kaggle.competition import read_sample_submission, write_submission_faces, write_training
+from facepoints.data.kaggle.competition import read_sample_submission
+from facepoints.data.kaggle.writer import write_submission_faces, write_training
 from facepoints.data.label_errors import LabelIssue, write_label_issues
 from facepoints.data.synthetic.faces import synthetic_submission, synthetic_training
 from facepoints.drawing import write_png

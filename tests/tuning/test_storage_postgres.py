@@ -18,7 +18,7 @@ import pytest
 from optuna.trial import TrialState
 
 from facepoints.data.dataset import LabeledFaces
-from facepoints.data.kaggle.competition import write_training
+from facepoints.data.kaggle.writer import write_training
 from facepoints.tuning.storage import close_database, open_database
 
 TRIALS = 8

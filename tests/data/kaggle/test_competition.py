@@ -1,4 +1,4 @@
-"""The competition's files: what is written is read, whatever its dress; what is wrong is named."""
+"""The competition's files: round trips, accepted variants, and faults that are named."""
 
 from __future__ import annotations
 
@@ -19,10 +19,8 @@ from facepoints.data.kaggle.competition import (
     read_submission_faces,
     read_test_faces,
     read_training,
-    write_submission,
-    write_submission_faces,
-    write_training,
 )
+from facepoints.data.kaggle.writer import write_submission, write_submission_faces, write_training
 from facepoints.data.tables import cache as parsed_cache
 from facepoints.data.tables.pixel_text import parse_pixels, pixel_fault, pixel_text
 from facepoints.errors import BadFile
@@ -117,7 +115,7 @@ def _shuffled_columns(text: bytes) -> bytes:
     return b"\n".join(b",".join(row[i] for i in order) for row in rows)
 
 
-DRESSES: dict[str, Callable[[bytes], bytes]] = {
+VARIANTS: dict[str, Callable[[bytes], bytes]] = {
     "Windows line ends": lambda text: text.replace(b"\n", b"\r\n"),
     "byte order mark": lambda text: b"\xef\xbb\xbf" + text,
     "no line end at the end": lambda text: text.rstrip(b"\n"),
@@ -129,10 +127,10 @@ DRESSES: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("dress", DRESSES)
-def test_the_same_rows_in_another_dress(training_csv: Path, dress: str) -> None:
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_accepted_variants_give_the_same_rows(training_csv: Path, variant: str) -> None:
     text = training_csv.read_bytes()
-    training_csv.write_bytes(DRESSES[dress](text))
+    training_csv.write_bytes(VARIANTS[variant](text))
     assert training_csv.read_bytes() != text
     assert_same(read_training(training_csv, cache=None), labeled())
 
@@ -153,16 +151,6 @@ def test_the_csv_counts_where_both_are_there(training_csv: Path) -> None:
 
 
 # ---------------------------------------------------------------- keypoints and sources
-
-
-def test_keypoints_asked_for_come_in_their_order_and_keep_the_sources(training_csv: Path) -> None:
-    wanted = KeypointSet(("nose_tip", "left_eye_center"))
-    some, whole = read_training(training_csv, keypoints=wanted, cache=None), labeled()
-    np.testing.assert_array_equal(some.points, whole.points[:, [NOSE, 0]])
-    np.testing.assert_array_equal(some.source, whole.source)
-    assert some.source.tolist() == [0, 0, 1] * 4
-    with pytest.raises(BadFile, match="no columns for keypoint 'nose_tipp'; did you mean 'nose_tip'"):
-        read_training(training_csv, keypoints=KeypointSet(("nose_tipp",)), cache=None)
 
 
 def test_a_file_with_fewer_of_the_fifteen_has_their_order(tmp_path: Path) -> None:
@@ -264,7 +252,7 @@ WRONG: dict[str, tuple[Callable[[bytes], bytes], str, str]] = {
     "column twice": (
         _header(b"left_eye_center_y", b"left_eye_center_x"),
         "line 1:",
-        "column 'left_eye_center_x' is there twice",
+        "column 'left_eye_center_x' occurs twice",
     ),
     "column without partner": (
         _header(b"nose_tip_y", b"nose_tp_y"),
@@ -323,10 +311,10 @@ def test_skip_broken_keeps_the_rest_and_their_row_numbers(training_csv: Path, tm
     training_csv.write_bytes(broken)
     kept = np.array([i for i in range(12) if i not in (3, 7)])
     for _ in range(2):  # the second time from the cache
-        told: list[str] = []
-        data = read_training(training_csv, skip_broken=True, on_skip=told.append, cache=tmp_path / "cache")
+        messages: list[str] = []
+        data = read_training(training_csv, skip_broken=True, on_skip=messages.append, cache=tmp_path / "cache")
         assert_same(data, labeled().take(kept))
-        assert [message.split(":")[0] for message in told] == [
+        assert [message.split(":")[0] for message in messages] == [
             "training.csv line 5 skipped",
             "training.csv line 9 skipped",
         ]
@@ -336,7 +324,7 @@ def test_skip_broken_keeps_the_rest_and_their_row_numbers(training_csv: Path, tm
 
 def test_skip_broken_does_not_deliver_nothing(training_csv: Path) -> None:
     training_csv.write_bytes(training_csv.read_bytes().replace(b" ", b"  "))
-    with pytest.raises(BadFile, match=r"line 2: two spaces .* So is every other row"):
+    with pytest.raises(BadFile, match=r"line 2: two spaces .* All other rows are broken too"):
         read_training(training_csv, skip_broken=True, cache=None)
 
 
@@ -443,7 +431,7 @@ def test_absent_and_odd_files(tmp_path: Path) -> None:
             "no FeatureName 'nose_tp_x'; did you mean 'nose_tip_x'?",
         ),
         ("IdLookupTable.csv", "\n1,24,", "\n1,25,", "line 2: ImageId 25 is not in the test file"),
-        ("IdLookupTable.csv", "\n3,", "\n2,", "line 4: RowId 2 was there before"),
+        ("IdLookupTable.csv", "\n3,", "\n2,", "line 4: RowId 2 occurs twice"),
         ("IdLookupTable.csv", "\n3,", "\nthree,", "line 4: RowId is 'three', expected a whole number"),
         (
             "IdLookupTable.csv",
@@ -451,7 +439,7 @@ def test_absent_and_odd_files(tmp_path: Path) -> None:
             "Feature",
             "line 1: no column 'FeatureName'; did you mean 'Feature'?",
         ),
-        ("test.csv", "\n17,", "\n24,", "line 3: ImageId 24 was there before"),
+        ("test.csv", "\n17,", "\n24,", "line 3: ImageId 24 occurs twice"),
         ("test.csv", "\n17,", "\n1.5,", "line 3: ImageId is '1.5', expected a whole number"),
         ("test.csv", "ImageId", "Id", "line 1: no column 'ImageId'"),
     ],
@@ -478,7 +466,7 @@ def test_the_same_value_asked_twice(tmp_path: Path) -> None:
     table = tmp_path / "IdLookupTable.csv"
     row, rest = table.read_text().splitlines()[1].split(",", 1)
     table.write_text(table.read_text() + f"{int(row) + 9000},{rest}\n")
-    with pytest.raises(BadFile, match=r"of ImageId \d+ was there before"):
+    with pytest.raises(BadFile, match=r"of ImageId \d+ occurs twice"):
         read_submission_faces(tmp_path, cache=None)
 
 
@@ -630,12 +618,12 @@ def test_the_cache_forgets_what_was_used_least(
 ) -> None:
     monkeypatch.setattr(parsed_cache, "KEPT", 2)
     cache = tmp_path / "cache"
-    (cache / "somebody's").mkdir(parents=True)
+    (cache / "another program").mkdir(parents=True)
     for seed in range(4):
         write_training(labeled(2, seed=seed), training_csv)
         read_training(training_csv, cache=cache)
     assert len(list(cache.glob("faces-*"))) == 2
-    assert (cache / "somebody's").exists()
+    assert (cache / "another program").exists()
     monkeypatch.setattr(competition, "read_face_table", _no_parsing)
     read_training(training_csv, cache=cache)
 

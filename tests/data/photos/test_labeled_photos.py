@@ -14,7 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 from facepoints.data.dataset import LabeledFaces
-from facepoints.data.kaggle.competition import read_training, write_training
+from facepoints.data.kaggle.competition import read_training
+from facepoints.data.kaggle.writer import write_training
 from facepoints.data.loading import load_training
 from facepoints.data.photos import labeled_photos
 from facepoints.data.photos.labeled_photos import read_labeled_photos

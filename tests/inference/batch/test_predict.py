@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from facepoints import Detector
 from facepoints.cli.main import app
-from facepoints.data.kaggle.competition import write_submission_faces
+from facepoints.data.kaggle.writer import write_submission_faces
 from facepoints.data.synthetic.faces import draw_faces, synthetic_submission
 from facepoints.inference.batch.predict import Summary, predict_files
 

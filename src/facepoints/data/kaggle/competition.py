@@ -1,83 +1,56 @@
-"""The files of the Kaggle competition "Facial Keypoints Detection", in and out.
+"""Readers of the files of the Kaggle competition "Facial Keypoints Detection".
 
     training.csv        left_eye_center_x, left_eye_center_y, ..., Image    a face and its labels
-    test.csv            ImageId, Image                                      faces somebody asks about
-    IdLookupTable.csv   RowId, ImageId, FeatureName, Location               which coordinate of which face
-    submission.csv      RowId, Location                                     the answers
+    test.csv            ImageId, Image                                      faces without labels
+    IdLookupTable.csv   RowId, ImageId, FeatureName, Location               the requested coordinates
+    submission.csv      RowId, Location                                     the predictions
 
-Each may lie in a zip instead; where both are there the .csv counts, as it is the one that people edit.
-Columns may come in any order. Every fault is a BadFile in one line: file, line (the header is line 1), what
-is wrong, what was expected, what to do.
+Each may be in a zip instead; if both exist the .csv is read, because users edit that one. Columns may have any order.
+Every fault is a BadFile in one line: file, line (the header is line 1), fault, expectation, remedy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.data.dataset import LabeledFaces, SubmissionFaces
-from facepoints.data.kaggle.writer import write_submission, write_submission_faces, write_training
-from facepoints.data.tables.cache import cached_table, default_cache_folder
+from facepoints.data.tables.cache import Cache, cached_table
 from facepoints.data.tables.csv_file import CsvFile, Fault, near, open_csv
 from facepoints.data.tables.face_table import IMAGE, FaceTable, RowReader, read_face_table
 from facepoints.data.tables.label_columns import coordinate_reader, keypoints_in, points_in
 from facepoints.errors import BadFile
 from facepoints.keypoints import FIFTEEN, FOUR, KeypointSet
 
-__all__ = [
-    "Cache",
-    "cache_folder_of",
-    "default_cache_folder",
-    "read_sample_submission",
-    "read_submission_faces",
-    "read_test_faces",
-    "read_training",
-    "write_submission",
-    "write_submission_faces",
-    "write_training",
-]
-
-Cache = Path | Literal["user"] | None
-"""Where parsed tables are kept: a folder, the user's cache folder, or nowhere."""
-
 
 def read_training(
     folder: Path,
     *,
-    keypoints: KeypointSet | None = None,
     cache: Cache = "user",
     skip_broken: bool = False,
     on_skip: Callable[[str], None] | None = None,
 ) -> LabeledFaces:
     """The labeled faces of training.csv or .zip in `folder` (or of that file itself).
 
-    keypoints: which to deliver, in which order; without it all that the header names. The source of a row is
-    told by all its labels, whatever is delivered: see `_sources`. With skip_broken, rows that cannot be read
-    are left out (`row` keeps the numbers of the file) and on_skip gets one line for each that says why.
+    With skip_broken, rows that cannot be read are left out (`row` keeps the numbers of the file), and on_skip gets one
+    line for each.
     """
     path = _find(folder, "training")
 
     def parse() -> FaceTable:
         return read_face_table(path, coordinate_reader, skip_broken)
 
-    table = cached_table(path, "training_skip" if skip_broken else "training", cache_folder_of(cache), parse)
+    table = cached_table(path, "training_skip" if skip_broken else "training", cache, parse)
     for line, fault in table.broken:
         if on_skip is not None:
             on_skip(f"{path.name} line {line:,} skipped: {fault}.")
-    present = keypoints_in(table.columns)
-    points, observed = points_in(table, present)
-    source = _sources(observed.sum(axis=1), len(FOUR), present)
-    if keypoints is not None:
-        for name in keypoints.names:
-            if name not in present.names:
-                what = f"{path.name} line 1: no columns for keypoint '{name}'{near(name, present.names)}"
-                raise BadFile(f"{what}. Ask for keypoints that the file has.")
-        points, observed = points_in(table, keypoints)
-    return LabeledFaces(table.faces, points, observed, source, keypoints or present, table.row)
+    keypoints = keypoints_in(table.columns)
+    points, observed = points_in(table, keypoints)
+    source = _sources(observed.sum(axis=1), len(FOUR), keypoints)
+    return LabeledFaces(table.faces, points, observed, source, keypoints, table.row)
 
 
 def read_test_faces(path: Path, *, cache: Cache = "user") -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -87,23 +60,23 @@ def read_test_faces(path: Path, *, cache: Cache = "user") -> tuple[NDArray[np.ui
     def parse() -> FaceTable:
         return read_face_table(found, _image_id_reader, skip_broken=False)
 
-    table = cached_table(found, "test", cache_folder_of(cache), parse)
+    table = cached_table(found, "test", cache, parse)
     image_id = table.values[:, 0].astype(np.int64)
     order = np.argsort(image_id, kind="stable")
     twice = np.flatnonzero(np.diff(image_id[order]) == 0)
     if len(twice):
         again = int(order[twice[0] + 1])
-        what = f"ImageId {image_id[again]} was there before"
+        what = f"ImageId {image_id[again]} occurs twice"
         raise BadFile(f"{found.name} line {table.row[again] + 2:,}: {what}. Give each image its own.")
     return table.faces, image_id
 
 
-def read_submission_faces(folder: Path, *, keypoints: KeypointSet = FIFTEEN, cache: Cache = "user") -> SubmissionFaces:
-    """The test images and the look-up table in `folder`; keypoints names what the table may ask for."""
+def read_submission_faces(folder: Path, *, cache: Cache = "user") -> SubmissionFaces:
+    """The test images and the look-up table in `folder`."""
     faces, image_id = read_test_faces(folder, cache=cache)
     position = {number: index for index, number in enumerate(image_id.tolist())}
-    column = {name: index for index, name in enumerate(keypoints.columns)}
-    asked: dict[tuple[int, int], int] = {}  # (image, column) -> RowId, in the table's order
+    column = {name: index for index, name in enumerate(FIFTEEN.columns)}
+    requested: dict[tuple[int, int], int] = {}  # (image, column) -> RowId, in the table's order
     row_ids: set[int] = set()
     with open_csv(_find(folder if folder.is_dir() else folder.parent, "IdLookupTable")) as csv:
         csv.need(["RowId", "ImageId", "FeatureName"])
@@ -113,31 +86,30 @@ def read_submission_faces(folder: Path, *, keypoints: KeypointSet = FIFTEEN, cac
             if image not in position:
                 raise csv.bad(line, f"ImageId {image} is not in the test file", "Use the two files of one download.")
             if feature not in column:
-                remedy = "Mend the name, or name the keypoints that are asked for."
-                raise csv.bad(line, f"no FeatureName '{feature}'{near(feature, column)}", remedy)
+                raise csv.bad(line, f"no FeatureName '{feature}'{near(feature, column)}", "Correct the name.")
             pair = (position[image], column[feature])
-            if row_id in row_ids or pair in asked:
+            if row_id in row_ids or pair in requested:
                 twice = f"RowId {row_id}" if row_id in row_ids else f"{feature} of ImageId {image}"
-                raise csv.bad(line, f"{twice} was there before", "Remove one of the two rows.")
+                raise csv.bad(line, f"{twice} occurs twice", "Remove one of the two rows.")
             row_ids.add(row_id)
-            asked[pair] = row_id
-        if not asked:
-            raise csv.bad(2, "nothing is asked, there are only column names", "Download the table again.")
-    requested_image, requested_column = np.array(list(asked), np.int64).T
+            requested[pair] = row_id
+        if not requested:
+            raise csv.bad(2, "nothing is requested, there are only column names", "Download the table again.")
+    requested_image, requested_column = np.array(list(requested), np.int64).T
     return SubmissionFaces(
         faces=faces,
         image_id=image_id,
-        source=_sources(np.bincount(requested_image, minlength=len(faces)), 2 * len(FOUR), keypoints),
-        row_id=np.array(list(asked.values()), np.int64),
+        source=_sources(np.bincount(requested_image, minlength=len(faces)), 2 * len(FOUR), FIFTEEN),
+        row_id=np.array(list(requested.values()), np.int64),
         requested_image=requested_image,
         requested_column=requested_column,
-        keypoints=keypoints,
+        keypoints=FIFTEEN,
     )
 
 
 def read_sample_submission(path: Path) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """RowId (r,) and Location (r,) of SampleSubmission.csv in a folder, or of any submission file."""
-    answers: dict[int, float] = {}
+    values: dict[int, float] = {}
     with open_csv(_find(path, "SampleSubmission")) as csv:
         csv.need(["RowId", "Location"])
         at = [csv.header.index("RowId"), csv.header.index("Location")]
@@ -149,21 +121,21 @@ def read_sample_submission(path: Path) -> tuple[NDArray[np.int64], NDArray[np.fl
                 raise csv.bad(line, str(fault), "Write the file again.") from fault
             except ValueError as error:
                 raise csv.bad(line, "Location is not a number", "Write the file again.") from error
-            if row_id in answers or not np.isfinite(value):
-                what = f"RowId {row_id} was there before" if row_id in answers else "Location is not finite"
+            if row_id in values or not np.isfinite(value):
+                what = f"RowId {row_id} occurs twice" if row_id in values else "Location is not finite"
                 raise csv.bad(line, what, "Write the file again.")
-            answers[row_id] = value
-    return np.array(list(answers), np.int64), np.array(list(answers.values()), np.float64)
+            values[row_id] = value
+    return np.array(list(values), np.int64), np.array(list(values.values()), np.float64)
 
 
 def _sources(count: NDArray[np.int64], at_most: int, keypoints: KeypointSet) -> NDArray[np.int64]:
-    """The source of each row by how much it has: 1 (B) for at most so many, else 0 (A); int (n,).
+    """The source of each row by its number of labels: 1 (B) for at most `at_most`, else 0 (A); int (n,).
 
-    Only the competition's points tell their source so, only if there are more of them than B labels, and only
-    if some row has more: files of one annotator are source 0 throughout.
+    Only for the competition's points, more of them than B labels, and if some row has more labels than `at_most`;
+    otherwise there is one source, 0.
     """
-    tells = set(keypoints.names) <= set(FIFTEEN.names) and len(keypoints) > len(FOUR) and (count > at_most).any()
-    return (count <= at_most).astype(np.int64) if tells else np.zeros(len(count), np.int64)
+    known = set(keypoints.names) <= set(FIFTEEN.names) and len(keypoints) > len(FOUR) and (count > at_most).any()
+    return (count <= at_most).astype(np.int64) if known else np.zeros(len(count), np.int64)
 
 
 def _image_id_reader(csv: CsvFile) -> RowReader:
@@ -191,7 +163,7 @@ def _whole_number(column: str, field: bytes) -> int:
 
 
 def _find(place: Path, stem: str) -> Path:
-    """`place` itself if it is a table, else <stem>.csv or <stem>.zip in it."""
+    """`place` itself if it is a file, else <stem>.csv or <stem>.zip in it."""
     if place.is_file():
         if place.suffix.lower() in (".csv", ".zip"):
             return place
@@ -202,9 +174,3 @@ def _find(place: Path, stem: str) -> Path:
         if found.is_file():
             return found
     raise BadFile(f"{place}: neither {stem}.csv nor {stem}.zip is in it. Put the competition's files there.")
-
-
-def cache_folder_of(cache: Cache) -> Path | None:
-    """The folder that `cache` means, or None for no cache."""
-    # Asked for at each call, not at import: the environment may name another folder by then.
-    return default_cache_folder() if cache == "user" else cache

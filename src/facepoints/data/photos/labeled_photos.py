@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 
 from facepoints.data.dataset import LabeledFaces
 from facepoints.data.images import read_image
-from facepoints.data.kaggle.competition import Cache, cache_folder_of
 from facepoints.data.photos.photo_crop import Crop, crop_of_box, crop_of_points
 from facepoints.data.photos.photo_table import PhotoTable, read_photo_table
-from facepoints.data.tables.cache import cached_table
+from facepoints.data.tables.cache import Cache, cached_table
 from facepoints.data.tables.csv_file import Fault
 from facepoints.data.tables.face_table import FaceTable
 from facepoints.data.tables.label_columns import ON_A_FACE, SLACK
@@ -68,7 +67,7 @@ def read_labeled_photos(
         return _crop_all(table, skip_broken, progress)
 
     kind = f"photos{'_skip' if skip_broken else ''}_{_stamp(table)}"
-    cropped = cached_table(path, kind, cache_folder_of(cache), crop)
+    cropped = cached_table(path, kind, cache, crop)
     for line, fault in cropped.broken:
         if on_skip is not None:
             on_skip(f"{table.name} line {line:,} skipped: {fault}.")

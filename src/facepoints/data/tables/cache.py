@@ -1,12 +1,12 @@
-"""Parsed tables on the disk, so that a second start takes milliseconds: plain .npy files, memory-mapped.
+"""Cache of parsed tables, so that a second start takes milliseconds: memory-mapped .npy files.
 
     <cache>/faces-training-v1-<content hash>/
         faces.npy values.npy row.npy    the arrays
         table.json                      columns, broken rows, checksums; written last
         seen-<stamp>                    empty: a file with this path, size, times and inode had this content
 
-An entry is written beside and renamed, so nobody sees half of one. Whatever does not match its checksums is
-parsed anew. A folder that cannot be written means no cache, never an error.
+Entries appear atomically. An entry that does not match its checksums is parsed again. Without a writable folder there
+is no cache and no error.
 """
 
 from __future__ import annotations
@@ -22,24 +22,27 @@ import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.data.tables.face_table import FaceTable
 
+Cache = Path | Literal["user"] | None
+"""Where parsed tables are kept: a folder, the user's cache folder, or nowhere."""
+
 VERSION = 1
-"""Raise it whenever the parser or this format changes: older entries are then never read."""
+"""Increment when the parser or this format changes: older entries are then ignored."""
 
 KEPT = 8
-"""Entries kept, the most recently used ones: the competition's two files take 82 MB."""
+"""Most recently used entries to keep: the competition's two files take 82 MB."""
 
 SETTLED = 2.0
 """Seconds after its last change from which a file's times are trusted: file systems round them."""
 
 SAMPLE = 64
-"""Faces that the checksum covers, evenly spread: all of them would cost more than all else."""
+"""Faces in the checksum, evenly spaced: all of them would take longer than everything else."""
 
 
 def default_cache_folder() -> Path:
@@ -53,21 +56,22 @@ def default_cache_folder() -> Path:
     return Path.home() / ".cache" / "facepoints"
 
 
-def cached_table(path: Path, kind: str, cache: Path | None, parse: Callable[[], FaceTable]) -> FaceTable:
+def cached_table(path: Path, kind: str, cache: Cache, parse: Callable[[], FaceTable]) -> FaceTable:
     """The table in `path`, from the cache if the same content was parsed before as the same `kind`."""
     if cache is None:
         return parse()
+    folder = default_cache_folder() if cache == "user" else cache
     try:
         stamp, settled = _stamp(path), _is_settled(path)
         prefix = f"faces-{kind}-v{VERSION}-"
-        seen = next(cache.glob(f"{prefix}*/seen-{stamp}"), None)
-        entry = seen.parent if seen else cache / f"{prefix}{_content_hash(path)}"
+        seen = next(folder.glob(f"{prefix}*/seen-{stamp}"), None)
+        entry = seen.parent if seen else folder / f"{prefix}{_content_hash(path)}"
     except OSError:
-        return parse()  # no such file or no right to read it: the parser says so in words
+        return parse()  # absent or unreadable: the parser raises the error
     table = _load(entry)
     if table is None:
         table = parse()
-        if _stamp(path) != stamp:  # it changed under us: whose content would we keep?
+        if _stamp(path) != stamp:  # changed while it was parsed
             return table
         _store(table, entry)
     if not seen and settled:
@@ -77,11 +81,11 @@ def cached_table(path: Path, kind: str, cache: Path | None, parse: Callable[[], 
 
 
 def _stamp(path: Path) -> str:
-    """What the file system says of a file, as a name."""
+    """Digest of a file's path, size, times and inode."""
     facts = path.stat()
-    # The time of content (mtime) can be set back, that of the last change of anything (ctime) cannot.
-    words = (path.resolve(), facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino, facts.st_dev)
-    return hashlib.sha256(repr(words).encode()).hexdigest()[:32]
+    # mtime can be set back, ctime cannot
+    identity = (path.resolve(), facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino, facts.st_dev)
+    return hashlib.sha256(repr(identity).encode()).hexdigest()[:32]
 
 
 def _is_settled(path: Path) -> bool:
@@ -95,26 +99,26 @@ def _content_hash(path: Path) -> str:
 
 
 def _store(table: FaceTable, entry: Path) -> None:
-    beside = None
+    temporary = None
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix="faces-part-", dir=entry.parent))
+        temporary = Path(tempfile.mkdtemp(prefix="faces-part-", dir=entry.parent))
         arrays: dict[str, NDArray[Any]] = {"faces": table.faces, "values": table.values, "row": table.row}
         for name, array in arrays.items():
-            np.save(beside / f"{name}.npy", array)
+            np.save(temporary / f"{name}.npy", array)
         facts = {
             "columns": table.columns,
             "broken": table.broken,
             "checksums": {name: _checksum(array) for name, array in arrays.items()},
         }
-        (beside / "table.json").write_text(json.dumps(facts), encoding="utf-8")
-        shutil.rmtree(entry, ignore_errors=True)  # there is one only if it was damaged
-        beside.rename(entry)
-        _forget_oldest(entry.parent)
+        (temporary / "table.json").write_text(json.dumps(facts), encoding="utf-8")
+        shutil.rmtree(entry, ignore_errors=True)  # exists only if damaged
+        temporary.rename(entry)
+        _remove_oldest(entry.parent)
     except OSError:
-        # No rights, no space, or another process was faster: all that is lost is the next start's time.
-        if beside is not None:
-            shutil.rmtree(beside, ignore_errors=True)
+        # No permission, no space, or another process was faster: only the next start takes longer.
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _load(entry: Path) -> FaceTable | None:
@@ -132,7 +136,7 @@ def _load(entry: Path) -> FaceTable | None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError):
         return None
     with suppress(OSError):
-        os.utime(entry)  # used just now: not the next to go
+        os.utime(entry)  # most recently used
     return table
 
 
@@ -144,7 +148,7 @@ def _array(path: Path, checksum: int) -> NDArray[Any]:
 
 
 def _checksum(array: NDArray[Any]) -> int:
-    """Of shape, type and content: all of it, or of images an even sample with the last one."""
+    """CRC of shape, type and content; of images an even sample that includes the last one."""
     if array.ndim == 3:
         sample = np.unique(np.linspace(0, len(array) - 1, SAMPLE).astype(int))
         content = array[sample].tobytes()
@@ -153,7 +157,7 @@ def _checksum(array: NDArray[Any]) -> int:
     return zlib.crc32(content, zlib.crc32(repr((array.shape, array.dtype.str)).encode()))
 
 
-def _forget_oldest(cache: Path) -> None:
+def _remove_oldest(cache: Path) -> None:
     entries = sorted(cache.glob("faces-*-*"), key=lambda entry: entry.stat().st_mtime, reverse=True)
     for entry in entries[KEPT:]:
         shutil.rmtree(entry, ignore_errors=True)

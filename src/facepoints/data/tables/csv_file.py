@@ -1,7 +1,7 @@
-"""Lines of a CSV file, plain or inside a zip, in constant memory, with errors that name file and line.
+"""Lines of a CSV file, plain or in a zip, in constant memory, with errors that name file and line.
 
-The competition's tables need no general CSV reader: no field holds a comma, a quote or a line end. Quotes
-around a field, a byte order mark, Windows line ends and empty lines at the end are taken as they come.
+Fields contain no comma, quote or line end, which a general CSV reader would pay for. Quotes around a field, a byte
+order mark, Windows line ends and empty lines at the end are accepted.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from typing import IO
 from facepoints.errors import BadFile
 
 BLOCK = 3 << 19
-"""Bytes read at once. Measured: 1 MB takes a fifth longer and 4 MB a tenth, for the pages the system hands out."""
+"""Bytes read at once. Measured: 1 MB takes a fifth longer, 4 MB a tenth."""
 
 LONGEST_LINE = 1 << 20
-"""A face takes at most 37 kB: what has no line end within 1 MB is no such table and must not fill memory."""
+"""A face takes at most 37 kB: a file without a line end within 1 MB is no such table and must not fill memory."""
 
 
 class Fault(Exception):
-    """What is wrong with one row, without saying where: whoever knows the line turns it into BadFile."""
+    """What is wrong with one row; the caller adds file and line and raises BadFile."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ class CsvFile:
     """for messages: training.csv, or training.zip/training.csv"""
     header: tuple[str, ...]
     lines: Iterator[tuple[int, bytes]]
-    """(line number as an editor counts them, line without its end)"""
+    """(1-based line number, line without its end)"""
 
     def fields(self, line: bytes) -> list[bytes]:
-        """The fields of a line without their quotes; raises Fault if there are not as many as columns."""
+        """The fields of a line without their quotes; raises Fault unless there is one per column."""
         if not line:
             raise Fault("the line is empty")
         fields = _fields(line)
@@ -49,14 +49,14 @@ class CsvFile:
         return fields
 
     def bad(self, line: int, what: str, remedy: str) -> BadFile:
-        """The error for something wrong in a line."""
+        """The error for a line."""
         return BadFile(f"{self.name} line {line:,}: {what}. {remedy}")
 
     def need(self, columns: Iterable[str]) -> None:
-        """Raises BadFile, with the nearest name there is, unless the table has all these columns."""
+        """Raises BadFile, with the closest existing name, unless the table has all these columns."""
         for column in columns:
             if column not in self.header:
-                raise self.bad(1, f"no column '{column}'{near(column, self.header)}", "Mend the header.")
+                raise self.bad(1, f"no column '{column}'{near(column, self.header)}", "Correct the header.")
 
 
 def near(name: str, known: Iterable[str]) -> str:
@@ -68,7 +68,7 @@ def near(name: str, known: Iterable[str]) -> str:
 
 @contextmanager
 def open_csv(path: Path) -> Iterator[CsvFile]:
-    """The table in a .csv file or in a .zip that holds one; raises BadFile for whatever is wrong with it."""
+    """The table in a .csv file or in a .zip that holds one; raises BadFile for any fault of the file."""
     with _stream(path) as (name, stream), closing(_lines(name, stream)) as lines:
         first = next(lines, b"").removesuffix(b"\r").removeprefix(b"\xef\xbb\xbf")
         if not first:
@@ -78,7 +78,7 @@ def open_csv(path: Path) -> Iterator[CsvFile]:
         except UnicodeDecodeError as error:
             raise BadFile(f"{name} line 1: the column names are not UTF-8. Export it as UTF-8.") from error
         if twice := next((column for column in header if header.count(column) > 1), None):
-            raise BadFile(f"{name} line 1: column '{twice}' is there twice. Remove or rename one.")
+            raise BadFile(f"{name} line 1: column '{twice}' occurs twice. Remove or rename one.")
         yield CsvFile(name, header, _numbered(lines))
 
 
@@ -96,7 +96,7 @@ def _stream(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
                 try:
                     yield name, stream
                 except BadFile:
-                    # Odd rows may come from a damaged zip: its checksum, at the end, is the better message.
+                    # A damaged zip gives invalid rows: its checksum, at the end, is the better message.
                     while stream.read(BLOCK):
                         pass
                     raise
@@ -107,15 +107,15 @@ def _stream(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
 
 
 def _csv_member(name: str, archive: zipfile.ZipFile) -> str:
-    """The one table in the archive, or the one called like it."""
+    """The only table in the archive, or the one with its name."""
     tables = [
         info.filename
         for info in archive.infolist()
         if info.filename.lower().endswith(".csv") and "__MACOSX" not in info.filename
     ]
-    namesake = [table for table in tables if Path(table).stem == Path(name).stem]
-    if len(tables) == 1 or len(namesake) == 1:
-        return (namesake or tables)[0]
+    same_name = [table for table in tables if Path(table).stem == Path(name).stem]
+    if len(tables) == 1 or len(same_name) == 1:
+        return (same_name or tables)[0]
     found = ", ".join(tables[:3]) if tables else "none"
     raise BadFile(f"{name}: expected one .csv file inside, found {found}. Zip the table again.")
 
@@ -123,12 +123,12 @@ def _csv_member(name: str, archive: zipfile.ZipFile) -> str:
 def _open_member(name: str, archive: zipfile.ZipFile, member: str) -> IO[bytes]:
     try:
         return archive.open(member)
-    except RuntimeError as error:  # a password, or a way to compress that Python does not know
+    except RuntimeError as error:  # a password, or an unsupported compression
         raise BadFile(f"{name}: {error}. Zip the table again without a password.") from error
 
 
 def _lines(name: str, stream: IO[bytes]) -> Generator[bytes]:
-    """Lines without their line feed. The next block is read (and inflated, outside the GIL) meanwhile."""
+    """Lines without their line feed. The next block is read and inflated in parallel (outside the GIL)."""
     number, rest = 0, b""
     with ThreadPoolExecutor(max_workers=1) as reader:
         ahead = reader.submit(stream.read, BLOCK)

@@ -1,4 +1,4 @@
-"""A table of faces: one `Image` column of pixels among columns of numbers, read block by block."""
+"""A table of faces: a column `Image` of pixels and columns of numbers, read block by block."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class FaceTable:
     values: NDArray[np.float64]
     """(n, c), NaN where the field is empty"""
     row: NDArray[np.int64]
-    """(n,): 0-based row of the file, counting the broken ones"""
+    """(n,): 0-based row of the file, counting broken rows"""
     broken: tuple[tuple[int, str], ...] = ()
-    """(line, what is wrong) of each row left out"""
+    """(line, fault) of each skipped row"""
 
 
 def read_face_table(path: Path, row_reader: Callable[[CsvFile], RowReader], skip_broken: bool) -> FaceTable:
-    """Read a .csv or .zip. `row_reader` looks at the header and gives what reads rows, or raises BadFile."""
+    """Read a .csv or .zip. `row_reader` checks the header and returns the function that reads rows, or raises BadFile."""
     with open_csv(path) as csv:
         csv.need([IMAGE])
         rows = _Rows(csv, row_reader(csv), skip_broken)
@@ -47,7 +47,7 @@ def read_face_table(path: Path, row_reader: Callable[[CsvFile], RowReader], skip
 
 
 class _Rows:
-    """Collects rows and parses their pixels a block at a time; the first broken row raises, or is noted."""
+    """Collects rows and parses their pixels in blocks; a broken row raises, or is noted with skip_broken."""
 
     def __init__(self, csv: CsvFile, read_row: RowReader, skip_broken: bool) -> None:
         self.csv, self.read_row, self.skip_broken = csv, read_row, skip_broken
@@ -64,7 +64,7 @@ class _Rows:
             image = fields.pop(self.image_at)
             self.waiting.append((line, image, self.read_row(fields)))
         except Fault as fault:
-            self._parse_waiting()  # an earlier row may be broken too, and is named first
+            self._parse_waiting()  # an earlier broken row is reported first
             self._note(line, str(fault))
         if len(self.waiting) == ROWS_AT_ONCE:
             self._parse_waiting()
@@ -93,7 +93,7 @@ class _Rows:
         self._parse_waiting()
         if not self.faces:
             if self.broken:
-                raise self.csv.bad(*self.broken[0], "So is every other row: export the file again.")
+                raise self.csv.bad(*self.broken[0], "All other rows are broken too: export the file again.")
             raise BadFile(f"{self.csv.name} line 2: no faces, only column names. Download or export it again.")
         columns = tuple(column for column in self.csv.header if column != IMAGE)
         return FaceTable(

@@ -1,4 +1,4 @@
-"""Which keypoints a training file has, by its column names, and its coordinates as checked numbers."""
+"""Keypoint set of a training file from its column names, and validation of its coordinates."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ON_A_FACE = (-0.5 - SLACK, FACE_SIZE - 0.5 + SLACK)
 def keypoints_in(columns: tuple[str, ...]) -> KeypointSet:
     """The keypoint set of <name>_x, <name>_y columns, in their order.
 
-    Where all names are the competition's, or all are the 68's, they come in that order: one set has one order.
+    Names that are all of the competition's set, or all of the 68 points, get the order of that set.
     """
     names = tuple(dict.fromkeys(column[:-2] for column in columns))
     known = (known for known in (FIFTEEN, SIXTY_EIGHT) if set(names) <= set(known.names))
@@ -31,9 +31,9 @@ def keypoints_in(columns: tuple[str, ...]) -> KeypointSet:
 def coordinate_reader(
     csv: CsvFile, besides: tuple[str, ...] = (IMAGE,), bounds: tuple[float, float] = ON_A_FACE
 ) -> RowReader:
-    """What reads a row's coordinates, in the file's order; raises BadFile for names that make no pairs.
+    """The function that reads a row's coordinates, in the file's order; raises BadFile for names without a pair.
 
-    All columns but those named `besides` hold coordinates, in px within `bounds`.
+    All columns except `besides` are coordinates, in px within `bounds`.
     """
     columns = tuple(column for column in csv.header if column not in besides)
     _check_names(csv, columns, besides)
@@ -52,7 +52,7 @@ def coordinate_reader(
 
 
 def points_in(table: FaceTable, keypoints: KeypointSet) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Points (n, k, 2) px, 0 where not observed, and observed (n, k), of these keypoints in this order."""
+    """Points (n, k, 2) px, 0 where not observed, and observed (n, k), in the order of `keypoints`."""
     order = [table.columns.index(column) for column in keypoints.columns]
     points = table.values[:, order].reshape(-1, len(keypoints), 2)
     observed = ~np.isnan(points[:, :, 0])
@@ -70,12 +70,12 @@ def _check_names(csv: CsvFile, columns: tuple[str, ...], besides: tuple[str, ...
     for column in columns:
         partner = column[:-1] + ("y" if column.endswith("x") else "x")
         if partner not in columns:
-            raise csv.bad(1, f"column '{column}' has no partner '{partner}'", "Add it or mend the names.")
+            raise csv.bad(1, f"column '{column}' has no partner '{partner}'", "Add it or correct the names.")
     _check_spelling(csv, keypoints_in(columns))
 
 
 def _check_spelling(csv: CsvFile, keypoints: KeypointSet) -> None:
-    """Own names are welcome, but one odd name among the competition's, close to one it lacks, is a slip."""
+    """Other names are allowed, but a name close to a missing one of the competition's is a spelling mistake."""
     absent = [name for name in FIFTEEN.names if name not in keypoints.names]
     if 2 * len(absent) > len(FIFTEEN):
         return
@@ -87,7 +87,7 @@ def _check_spelling(csv: CsvFile, keypoints: KeypointSet) -> None:
 def coordinate(column: str, field: bytes, bounds: tuple[float, float]) -> float:
     """A number of pixels within bounds; raises Fault."""
     try:
-        value = float(field) if b"_" not in field else math.nan  # Python would read 1_0 as ten
+        value = float(field) if b"_" not in field else math.nan  # Python parses 1_0 as ten
     except ValueError:
         value = math.nan
     if bounds[0] <= value <= bounds[1]:

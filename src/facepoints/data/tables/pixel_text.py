@@ -1,9 +1,8 @@
-"""Pixels as text: "238 236 237 ..." to uint8 and back, at the speed of NumPy, trusting nothing.
+"""Pixels as text: "238 236 237 ..." to uint8 and back, vectorized and fully validated.
 
-One face is 9,216 grey values from 0 to 255 with one space between two. Whole blocks of faces are read at once
-with arithmetic on their bytes: a value is its last digit, plus ten times the digit before, plus a hundred
-times the one before that. 7,049 faces (235 MB of text) take 0.3 s; `np.fromstring` takes 1.1 s and, asked for
-uint8, wraps 256 to 0 in silence.
+One face is 9,216 grey values from 0 to 255, separated by one space. Blocks of faces are parsed with arithmetic on
+their bytes: a value is its last digit, plus ten times the digit before, plus a hundred times the one before that.
+7,049 faces (235 MB of text) take 0.3 s; `np.fromstring` takes 1.1 s and silently wraps 256 to 0.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ from facepoints.keypoints import FACE_SIZE
 PIXELS = FACE_SIZE * FACE_SIZE
 
 ROWS_AT_ONCE = 8
-"""Rows to hand to `parse_pixels` together: 0.3 MB of text stay in the processor's cache, step by step."""
+"""Rows per call of `parse_pixels`: 0.3 MB of text stay in the processor's cache."""
 
 SPACE, ZERO, NINE = np.uint8(ord(" ")), np.uint8(ord("0")), np.uint8(ord("9"))
 
 
 def parse_pixels(rows: Sequence[bytes]) -> NDArray[np.uint8] | None:
-    """Faces (r, 96, 96) from r texts, or None if anything in any is wrong (`pixel_fault` tells what)."""
+    """Faces (r, 96, 96) from r texts, or None if any of them is invalid (see `pixel_fault`)."""
     text = np.frombuffer(b" ".join([b"  ", *rows, b""]), np.uint8)  # three spaces first, one last
     is_space = text == SPACE
     is_digit = text >= ZERO
@@ -42,7 +41,7 @@ def parse_pixels(rows: Sequence[bytes]) -> NDArray[np.uint8] | None:
     sound = (
         text.max() <= NINE
         and len(ends) == len(rows) * PIXELS
-        and np.array_equal(ends[PIXELS - 1 :: PIXELS], row_ends)  # no row lends pixels to its neighbor
+        and np.array_equal(ends[PIXELS - 1 :: PIXELS], row_ends)  # every row has exactly 9,216 values
         and np.count_nonzero(is_space) == len(ends) + 3  # one space after each value: none doubled
         and np.count_nonzero(is_digit) == len(text) - len(ends) - 3  # nothing but digits and spaces
         and highest_hundred <= 2
@@ -53,7 +52,7 @@ def parse_pixels(rows: Sequence[bytes]) -> NDArray[np.uint8] | None:
 
 
 def pixel_fault(row: bytes) -> str | None:
-    """What is wrong with the text of one face, or None. Slow and clear: for rows `parse_pixels` refused."""
+    """The fault of one face's text, or None. Slow: only for rows that `parse_pixels` rejects."""
     values = row.split(b" ") if row else []
     for position, value in enumerate(values, start=1):
         if not value:
@@ -73,4 +72,4 @@ def pixel_text(face: NDArray[np.uint8]) -> bytes:
 
 
 _PADDED = np.array([f"{value} ".encode() for value in range(256)], "S4").view(np.uint8).reshape(256, 4)
-"""The text of each grey value and a space, filled up to four bytes with NUL, which `translate` then drops."""
+"""Each grey value and a space as text, padded to four bytes with NUL, which `translate` removes."""

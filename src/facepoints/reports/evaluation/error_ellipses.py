@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.data.dataset import LabeledFaces
-from facepoints.drawing import GIVEN, Image, draw_points
+from facepoints.drawing import LABELED, Image, draw_points
 from facepoints.reports.exploration.pictures import SOURCE_COLORS, mean_face
 from facepoints.reports.html import Html
 
@@ -100,4 +100,4 @@ def ellipse_picture(data: LabeledFaces, found: Sequence[Scatter], source: int) -
             center = tuple(round(16 * v) for v in middle.tolist())
             cv2.ellipse(canvas, center, axes, one.angle, 0, 360, paint, thickness, cv2.LINE_AA, 4)
     places = np.array([one.label for one in found]).reshape(-1, 2)
-    return draw_points(canvas, _SCALE * (places + 0.5) - 0.5, color=GIVEN, radius=4.5)
+    return draw_points(canvas, _SCALE * (places + 0.5) - 0.5, color=LABELED, radius=4.5)

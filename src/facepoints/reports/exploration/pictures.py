@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.data.dataset import LabeledFaces
-from facepoints.drawing import GIVEN, PREDICTED, Image, draw_points
+from facepoints.drawing import LABELED, PREDICTED, Image, draw_points
 
 SOURCE_COLORS = ((178, 114, 0), (0, 94, 213))
 """BGR of the first and of the second source: Okabe and Ito's blue and vermillion."""
@@ -77,7 +77,7 @@ def arrows(
         for color, thickness in (((20, 20, 20), 7), ((255, 255, 255), 3)):
             from_, to = ((round(x * 16), round(y * 16)) for x, y in (p, q))
             cv2.arrowedLine(canvas, from_, to, color, thickness, cv2.LINE_AA, 4, tip)
-    canvas = draw_points(draw_points(canvas, a, color=GIVEN, radius=9, hollow=True), b, color=PREDICTED, radius=5)
+    canvas = draw_points(draw_points(canvas, a, color=LABELED, radius=9, hollow=True), b, color=PREDICTED, radius=5)
     for p, q, name in zip(a.tolist(), b.tolist(), names, strict=True):
         words = f"{name.replace('_', ' ')}: {np.hypot(q[0] - p[0], q[1] - p[1]) / scale:.1f} px"
         width = cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, 0.7, 1)[0][0]
@@ -98,7 +98,7 @@ def mean_surroundings(faces: Image, points: NDArray[np.floating[Any]], reach: in
         total += cv2.warpAffine(np.asarray(face), back, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     shown = np.repeat(stretched(total)[:, :, None], 3, axis=2)
     middle = (side // 2, side // 2)
-    for color, thickness in (((20, 20, 20), 5), (GIVEN, 2)):
+    for color, thickness in (((20, 20, 20), 5), (LABELED, 2)):
         cv2.drawMarker(shown, middle, color, cv2.MARKER_CROSS, 26, thickness, cv2.LINE_AA)
     return shown
 
