@@ -22,11 +22,11 @@ from facepoints.inference.detector import FLAGSHIP
 from facepoints.inference.regions import Regions
 from facepoints.server.app import Settings, create_app
 from facepoints.server.limits import Limits
-from facepoints.server.process import configured
+from facepoints.server.process import uvicorn_config
 
 Running = Callable[..., AbstractContextManager[httpx.Client]]
 
-SMALL = Limits(upload=300_000, pixels=1_000_000, patience=5)
+SMALL = Limits(upload_bytes=300_000, photo_pixels=1_000_000, client_timeout=5)
 """Limits that a test reaches soon."""
 
 
@@ -57,7 +57,7 @@ def running(detector: Detector, model: bytes) -> Running:
     def run(settings: Settings | None = None, face_detector: HeldFaceDetector | None = None) -> Iterator[httpx.Client]:
         chosen = settings or Settings(SMALL)
         own = Detector(detector.network, face_detector or detector.face_detector)
-        server = uvicorn.Server(configured(create_app(own, model, chosen), chosen.limits))
+        server = uvicorn.Server(uvicorn_config(create_app(own, model, chosen), chosen.limits))
         with socket.create_server(("127.0.0.1", 0)) as listening:
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
             thread.start()

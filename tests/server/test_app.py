@@ -104,7 +104,7 @@ def test_programs_get_the_model(client: httpx.Client, model: bytes, detector: De
 
 
 def test_health_metrics_and_problems_are_there(client: httpx.Client, photo: bytes) -> None:
-    assert client.get("/health").json()["limits"]["pixels"] == 1_000_000
+    assert client.get("/health").json()["limits"]["photo_pixels"] == 1_000_000
     before = sample(client, "facepoints_faces_total")
     client.post("/v1/faces", **image(photo))
     assert sample(client, "facepoints_faces_total") == before + 1
@@ -166,7 +166,9 @@ def test_other_pages_may_ask_only_if_that_was_said(running: Callable[..., Any], 
         assert "access-control-allow-origin" not in other.headers
 
 
-@pytest.mark.parametrize("limits", [{"upload": 0}, {"seconds": -1}, {"patience": float("nan")}, {"waiting": -1}])
+@pytest.mark.parametrize(
+    "limits", [{"upload_bytes": 0}, {"request_timeout": -1}, {"client_timeout": float("nan")}, {"queue_size": -1}]
+)
 def test_limits_are_more_than_nothing(limits: dict[str, float]) -> None:
-    with pytest.raises(BadChoice, match="expected more than nothing"):
+    with pytest.raises(BadChoice, match="expected at least"):
         Limits(**limits)  # type: ignore[arg-type]

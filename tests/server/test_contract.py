@@ -14,7 +14,7 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from facepoints.server.app import Settings
-from facepoints.server.problems import KINDS, PLACE
+from facepoints.server.problems import KINDS, PATH
 
 OPERATIONS = [
     ("POST", "/v1/faces"),
@@ -63,7 +63,7 @@ def test_every_answer_is_as_described(described: Any, method: str, path: str, mo
 def test_the_documentation_knows_all_of_it(running: Callable[..., Any]) -> None:
     metadata = (Path(__file__).parents[2] / "docs" / "server.md").read_text("utf-8")
     assert [path for _, path in OPERATIONS if f" {path}" not in metadata] == []
-    assert [kind for kind, what in KINDS.items() if f"| `{PLACE}#{kind}` | {str(what.status)[0]}" not in metadata] == []
+    assert [kind for kind, what in KINDS.items() if f"| `{PATH}#{kind}` | {str(what.status)[0]}" not in metadata] == []
     with running() as client:
         metrics = re.findall(r"^# TYPE (facepoints_\w+)", client.get("/metrics").text, re.MULTILINE)
     assert [name for name in metrics if not name.endswith("_created") and name not in metadata] == []

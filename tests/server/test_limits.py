@@ -23,7 +23,7 @@ from facepoints.server.limits import Limits
 
 Png = Callable[[NDArray[np.uint8]], bytes]
 
-HASTY = Limits(upload=300_000, patience=0.4)
+HASTY = Limits(upload_bytes=300_000, client_timeout=0.4)
 """A server that waits for nobody."""
 
 
@@ -57,7 +57,7 @@ def all_of(connection: socket.socket) -> bytes:
 
 def inside(client: httpx.Client) -> float:
     lines = client.get("/metrics").text.splitlines()
-    return float(next(line for line in lines if line.startswith("facepoints_requests_inside")).split()[-1])
+    return float(next(line for line in lines if line.startswith("facepoints_requests_active")).split()[-1])
 
 
 def becomes(value: Callable[[], float], wanted: float) -> bool:
@@ -109,7 +109,7 @@ def test_an_answer_that_nobody_takes_is_not_kept(running: Callable[..., Any], he
     face_detector = held()
     face_detector.go.set()
     noise = np.random.default_rng(0).integers(0, 256, (1500, 1500), np.uint8)
-    with running(Settings(Limits(patience=3)), face_detector) as client:
+    with running(Settings(Limits(client_timeout=3)), face_detector) as client:
         body = (
             b'--x\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n' + png(noise) + b"\r\n--x--\r\n"
         )
@@ -143,7 +143,7 @@ def test_work_is_not_begun_for_who_has_left(running: Callable[..., Any], held: A
 
 def test_more_than_may_wait_are_told_to_come_again(running: Callable[..., Any], held: Any, blank: bytes) -> None:
     face_detector = held()
-    with running(Settings(Limits(waiting=1), threads=1), face_detector) as client, ThreadPoolExecutor(2) as pool:
+    with running(Settings(Limits(queue_size=1), threads=1), face_detector) as client, ThreadPoolExecutor(2) as pool:
         two = [pool.submit(client.post, "/v1/faces", files={"image": blank}) for _ in range(2)]
         assert face_detector.begun.acquire(timeout=20)
         assert becomes(lambda: inside(client), 2)
@@ -157,7 +157,7 @@ def test_more_than_may_wait_are_told_to_come_again(running: Callable[..., Any], 
 
 
 def test_uploads_that_fill_the_memory_are_told_to_come_again(running: Callable[..., Any], blank: bytes) -> None:
-    with running(Settings(Limits(held=10_000))) as client:
+    with running(Settings(Limits(memory_bytes=10_000))) as client:
         answer = client.post("/v1/faces", files={"image": bytes(20_000)})
         assert (answer.status_code, answer.json()["type"]) == (503, "/problems#busy")
         assert client.post("/v1/faces", files={"image": blank}).status_code == 200
@@ -165,7 +165,7 @@ def test_uploads_that_fill_the_memory_are_told_to_come_again(running: Callable[.
 
 def test_work_that_takes_too_long_is_given_up(running: Callable[..., Any], held: Any, blank: bytes) -> None:
     face_detector = held()
-    with running(Settings(Limits(seconds=0.2), threads=1), face_detector) as client:
+    with running(Settings(Limits(request_timeout=0.2), threads=1), face_detector) as client:
         answer = client.post("/v1/faces", files={"image": blank})
         assert (answer.status_code, answer.json()["type"]) == (503, "/problems#too-long")
         assert int(answer.headers["retry-after"]) >= 1

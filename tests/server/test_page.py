@@ -1,16 +1,18 @@
-"""What a browser gets: the page and its files, none of anybody else's, and nothing from elsewhere."""
+"""The page and its files, and nothing outside of its folder."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
+from facepoints import Detector
 from facepoints.inference.face_network import FACE_DETECTOR
-from facepoints.server.page import FOLDER, HEADERS, WEIGHTS, add_page, usage
+from facepoints.server.page import FOLDER, HEADERS, WEIGHTS, add_page
 
 
 def answers(app: FastAPI, *paths: str) -> list[httpx.Response]:
@@ -49,13 +51,13 @@ def test_nothing_else_is_a_file_of_the_page(folder: Path, path: str) -> None:
     assert answer.status_code == 404
 
 
-def test_the_finder_lies_beside_the_page_with_what_it_says_of_itself(folder: Path, tmp_path: Path) -> None:
+def test_the_face_detector_is_served_with_its_metadata(folder: Path, tmp_path: Path) -> None:
     empty, alone = FastAPI(), tmp_path / "none"
     add_page(empty, ["nose_tip"], folder, alone)
     about, absent = answers(empty, "/page/about.json", f"/page/{FACE_DETECTOR}")
     assert (about.json()["face_detector"], absent.status_code) == (None, 404)
     if not (WEIGHTS / FACE_DETECTOR).is_file():
-        pytest.skip("no finder's network in the package")
+        pytest.skip("no face detector in the package")
     app = FastAPI()
     add_page(app, ["nose_tip"], folder)
     about, file = answers(app, "/page/about.json", f"/page/{FACE_DETECTOR}")
@@ -64,18 +66,24 @@ def test_the_finder_lies_beside_the_page_with_what_it_says_of_itself(folder: Pat
     assert {name: file.headers[name] for name in HEADERS} == HEADERS
 
 
-def test_without_a_page_it_says_how_to_ask(tmp_path: Path) -> None:
-    app = FastAPI()
-    add_page(app, ["nose_tip"], tmp_path)
-    root, other = answers(app, "/", "/page/index.html")
-    assert (root.status_code, other.status_code) == (200, 404)
-    assert "curl -F image=@me.jpg &#x27;http://here/v1/faces&#x27;" in root.text
-    assert root.headers["content-security-policy"] == HEADERS["Content-Security-Policy"]
-    assert "<script>" not in usage(["nose_tip"], "http://<script>/")
+def test_the_usage_page_lists_the_api_and_runs_no_inline_script(client: httpx.Client) -> None:
+    usage = client.get("/page/usage.html")
+    assert {name: usage.headers[name] for name in HEADERS} == HEADERS
+    assert not re.search(r"<script>|on\w+=", usage.text)
+    paths = client.get("/openapi.json").json()["paths"]
+    assert [path for path in paths if path not in usage.text] == []
+    links = re.findall(r'(?:src|href)="([^"]+)"', usage.text)
+    assert {
+        link: client.get(f"/page/{link}" if link[0] != "/" else link).status_code for link in links
+    } == dict.fromkeys(links, 200)
+
+
+@pytest.mark.parametrize(("name", "faces"), [("one", 1), ("other", 1), ("both", 2)])
+def test_the_examples_have_faces(detector: Detector, name: str, faces: int) -> None:
+    assert len(detector.faces(FOLDER / "examples" / f"{name}.jpg")) == faces
 
 
 def test_the_server_has_it(client: httpx.Client) -> None:
     answer = client.get("/")
     assert answer.headers["content-type"].startswith("text/html")
-    page = FOLDER / "index.html"
-    assert not page.exists() or answer.text == page.read_text("utf-8")
+    assert answer.text == (FOLDER / "index.html").read_text("utf-8")

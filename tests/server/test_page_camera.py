@@ -11,9 +11,9 @@ from facepoints.server.app import Settings
 from moving_photo import moving_photo
 
 from .browser import (
-    PATIENCE,
+    TIMEOUT,
     chromium,
-    needs_finder,
+    needs_face_detector,
     needs_runtime,
     opened,
     sent_by,
@@ -50,8 +50,8 @@ def browser(filmed):
 
 
 def follow(page):
-    page.wait_for_selector("#marks .dot", timeout=PATIENCE)
-    wait_for_text(page, "#status", "^Following your face")
+    page.wait_for_selector("#marks .dot", timeout=TIMEOUT)
+    wait_for_text(page, "#status", "^Tracking your face")
 
 
 @needs_runtime
@@ -69,22 +69,25 @@ def test_points_follow_the_face_and_a_picture_can_be_kept(browser, url, filmed, 
         away = np.linalg.norm(mirrored[:, None] - filmed[1][None], axis=3).mean(axis=2).min(axis=1)
         eyes = np.linalg.norm(filmed[1][0, 0] - filmed[1][0, 1])
         assert np.median(away) < 0.1 * eyes
-        assert int(re.match(r"\d+", page.text_content("#pace")).group()) > 0
-        page.click("#snap")
+        assert int(re.match(r"\d+", page.text_content("#frame-rate")).group()) > 0
+        page.click("#take-photo")
         wait_for_faces(page)
         assert page.text_content("#title") == "camera 1.png"
         assert page.locator("#photo").is_visible()
 
 
-FINDERS = [pytest.param(False, id="face_detector", marks=needs_finder), pytest.param(True, id="held-in-the-middle")]
+DETECTION = [
+    pytest.param(False, id="face_detector", marks=needs_face_detector),
+    pytest.param(True, id="held-in-the-middle"),
+]
 
 
 @needs_runtime
-@pytest.mark.parametrize("without_finder", FINDERS)
-def test_on_the_device_the_camera_sends_nothing(browser, url, without_finder):
-    with opened(browser, url, without_finder=without_finder) as page:
+@pytest.mark.parametrize("without_face_detector", DETECTION)
+def test_on_the_device_the_camera_sends_nothing(browser, url, without_face_detector):
+    with opened(browser, url, without_face_detector=without_face_detector) as page:
         sent = sent_by(page)
-        page.check("#stay")
+        page.check("#on-device")
         page.click("#camera")
         follow(page)
         page.click("#stop")
@@ -93,7 +96,7 @@ def test_on_the_device_the_camera_sends_nothing(browser, url, without_finder):
 
 
 def test_the_server_can_follow_too(browser, url):
-    about = {"runtime": False, "face_detector": None, "measures": True, "examples": []}
+    about = {"runtime": False, "face_detector": None, "measures": True}
     with browser.new_context() as context:
         page = context.new_page()
         page.route("**/about.json", lambda route: route.fulfill(json=about))

@@ -57,7 +57,7 @@ return [shown, found.map(({x, y, side, roll, odds}) => [x, y, side, roll, odds])
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 3), (31, 47), (301, 203), (2300, 150), (90, 2110)])
-def test_both_read_the_same_candidates_from_the_finders_maps(tmp_path: Path, size: tuple[int, int]) -> None:
+def test_both_read_the_same_candidates_from_the_face_detectors_maps(tmp_path: Path, size: tuple[int, int]) -> None:
     gray = np.random.default_rng(1).integers(0, 256, size, np.uint8)
     drawn = DrawnMaps()
     network = FaceNetwork.__new__(FaceNetwork)  # a file for each size of picture would say no more

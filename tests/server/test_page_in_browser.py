@@ -19,7 +19,7 @@ from facepoints.server.app import Settings
 from .browser import (
     AXE,
     chromium,
-    needs_finder,
+    needs_face_detector,
     needs_runtime,
     opened,
     sent_by,
@@ -83,9 +83,9 @@ def test_every_screen_is_within_reach_of_everybody(browser, url, shots, looks):
         for summary in page.locator("summary").all():
             summary.click()
         check("faces")
-        if page.is_enabled("#stay"):
-            page.check("#stay")
-            page.click("#another")
+        if page.is_enabled("#on-device"):
+            page.check("#on-device")
+            page.click("#add-face")
             check("frame")
 
 
@@ -95,9 +95,9 @@ def test_hovering_and_switches_tell_more(page):
     assert page.locator("#marks .dot").count() == 30
     assert page.locator("#point-table tbody tr").count() == 15
     page.locator("#marks .hold[data-name=nose_tip]").last.hover()
-    assert page.text_content("#tip").startswith("nose tip, may be off by ")
+    assert page.text_content("#tip").startswith("nose tip, expected error ")
     page.locator("#point-table button").nth(3).focus()
-    assert page.text_content("#tip").startswith("left eye outer corner, may be off by ")
+    assert page.text_content("#tip").startswith("left eye outer corner, expected error ")
     for switch, marks in (("#names", "#marks .label"), ("#rings", "#marks .ring"), ("#measures", "#measure-table tr")):
         assert page.locator(marks).locator("visible=true").count() == 0
         page.check(switch)
@@ -149,10 +149,10 @@ def test_zooming_enlarges_around_the_middle(page, photo):
 
 def test_several_photos_come_by_choice_by_drop_and_from_the_clipboard(page, photo):
     page.set_input_files("#files", [photo, {"name": "no.png", "mimeType": "image/png", "buffer": b"no picture"}])
-    wait_for_text(page, "#trouble", "^no.png: ")
+    wait_for_text(page, "#error", "^no.png: ")
     handed = """async ([kind, target]) => {
         const data = new DataTransfer();
-        const content = await (await fetch('page/examples/one.png')).blob();
+        const content = await (await fetch('page/examples/one.jpg')).blob();
         data.items.add(new File([content], kind + '.png', {type: 'image/png'}));
         const how = kind === 'drop' ? {dataTransfer: data} : {clipboardData: data};
         const made = kind === 'drop' ? new DragEvent(kind, {...how, bubbles: true, cancelable: true})
@@ -163,8 +163,8 @@ def test_several_photos_come_by_choice_by_drop_and_from_the_clipboard(page, phot
         page.evaluate(handed, [kind, target])
         wait_for_faces(page, f"{kind}.png")
         assert page.text_content("#title") == f"{kind}.png"
-    assert page.locator("#shots button").count() == 3
-    page.click("#shots button >> nth=0")
+    assert page.locator("#thumbnails button").count() == 3
+    page.click("#thumbnails button >> nth=0")
     assert page.text_content("#title") == "anna.png"
 
 
@@ -183,12 +183,12 @@ def group(detector):
 
 
 @needs_runtime
-@needs_finder
+@needs_face_detector
 def test_on_the_device_real_faces_are_found_as_by_the_server(page, group, tmp_path):
     file, expected = group
     sent = sent_by(page)
-    page.check("#stay")
-    assert "finds the faces" in page.text_content("#where")
+    page.check("#on-device")
+    assert "detects the faces" in page.text_content("#privacy-note")
     page.set_input_files("#files", file)
     wait_for_faces(page, file.name)
     with page.expect_download() as download:
@@ -211,9 +211,9 @@ def test_on_the_device_real_faces_are_found_as_by_the_server(page, group, tmp_pa
 @pytest.fixture
 def page_by_hand(browser, url):
     """The page without a network that finds faces, staying on the device; and what it sent."""
-    with opened(browser, url, without_finder=True) as page:
+    with opened(browser, url, without_face_detector=True) as page:
         page.sent = sent_by(page)
-        page.check("#stay")
+        page.check("#on-device")
         yield page
         assert page.sent == []
 
@@ -241,7 +241,7 @@ def test_a_face_in_a_frame_is_marked_on_the_device(page_by_hand, photo, anna, de
     page.keyboard.press("Enter")  # on the button that frames another
     page.keyboard.press("Escape")
     assert page.is_hidden("#frame")
-    page.click("#another")  # the same face, framed by dragging, is seen anew
+    page.click("#add-face")  # the same face, framed by dragging, is seen anew
     drag(page, 0.2, 0.1, 0.75, 0.9)
     page.click("#predict")
     wait_for_faces(page)
@@ -259,7 +259,7 @@ def test_several_faces_are_framed_measured_saved_and_removed_on_the_device(
     drag(page, 0.1, 0.1, 0.38, 0.9)
     page.click("#predict")
     wait_for_faces(page)
-    page.click("#another")
+    page.click("#add-face")
     drag(page, 0.6, 0.1, 0.88, 0.9)
     page.click("#predict")
     wait_for_text(page, "#status", "^Found 2 faces")
@@ -296,18 +296,18 @@ def test_several_faces_are_framed_measured_saved_and_removed_on_the_device(
 def test_without_a_network_in_the_browser_the_page_says_that_it_uses_the_server(browser, url):
     with browser.new_context() as context:
         page = context.new_page()
-        about = {"runtime": False, "face_detector": None, "measures": False, "examples": ["one"]}
+        about = {"runtime": False, "face_detector": None, "measures": False}
         page.route("**/about.json", lambda route: route.fulfill(json=about))
         page.goto(url)
         page.wait_for_selector("#examples button")
-        assert page.is_disabled("#stay")
-        assert "not installed" in page.text_content("#where")
+        assert page.is_disabled("#on-device")
+        assert "not installed" in page.text_content("#privacy-note")
 
 
 def test_a_server_with_a_key_is_given_it(browser, running):
     with (
         running(Settings(key="open-sesame")) as client,
-        opened(browser, str(client.base_url), may_say="401") as page,
+        opened(browser, str(client.base_url), allowed="401") as page,
     ):
         page.click("#examples button >> nth=0")
         for given in ("wrong", "open-sesame"):

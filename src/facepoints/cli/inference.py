@@ -186,7 +186,7 @@ def serve(
         from facepoints.server.limits import Limits
         from facepoints.server.process import KEY, cores, is_open, key_of, serve
 
-        limits = Limits(round(upload * 1e6), round(megapixels * 1e6), seconds, waiting=waiting)
+        limits = Limits(round(upload * 1e6), round(megapixels * 1e6), seconds, queue_size=waiting)
         settings = Settings(limits, workers or cores(), key_of(os.environ), cors or [])
         chosen = _onnx_file(model)
     if is_open(host) and settings.key is None:

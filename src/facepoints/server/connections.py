@@ -1,7 +1,7 @@
-"""Connections that do not wait forever: for a request's head that does not come, or an answer that nobody reads.
+"""Timeouts for connections without a complete request head, and for responses that the client does not read.
 
-uvicorn itself only ends connections that are idle between two requests. How long a body and an answer may take in all
-is the app's business; this is about what the app does not see.
+uvicorn itself only closes connections that are idle between two requests. The app limits the time for a body and for
+the whole response; it does not see the two cases handled here.
 """
 
 from __future__ import annotations
@@ -11,50 +11,45 @@ from asyncio import Protocol, TimerHandle, Transport
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
-def patient_for(seconds: float) -> type[Protocol]:
-    """The HTTP protocol for uvicorn, with so much patience."""
+def protocol_with_timeout(seconds: float) -> type[Protocol]:
+    """uvicorn's HTTP protocol with these timeouts added."""
 
-    class Patient(H11Protocol):
-        _head: TimerHandle | None = None
-        _unread: TimerHandle | None = None
-
-        def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+    class TimeoutProtocol(H11Protocol):
+        def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as in uvicorn
+            self._timers: dict[str, TimerHandle] = {}
             super().connection_made(transport)
-            self._await_head()
+            self._start("head")
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
             if self.cycle is not None and not self.cycle.response_complete:
-                _end(self._head)
-                self._head = None
+                self._stop("head")
 
         def on_response_complete(self) -> None:
             super().on_response_complete()
-            if self.cycle.response_complete:  # or it was the next request that had come along already
-                self._await_head()
+            if self.cycle.response_complete:  # False where a pipelined request has started already
+                self._start("head")
 
         def pause_writing(self) -> None:
             super().pause_writing()
-            self._unread = self._unread or self.loop.call_later(seconds, self.transport.abort)
+            if "unread" not in self._timers:
+                self._start("unread")
 
         def resume_writing(self) -> None:
             super().resume_writing()
-            _end(self._unread)
-            self._unread = None
+            self._stop("unread")
 
         def connection_lost(self, exc: Exception | None) -> None:
-            _end(self._head)
-            _end(self._unread)
-            self._head = self._unread = None
+            self._stop("head")
+            self._stop("unread")
             super().connection_lost(exc)
 
-        def _await_head(self) -> None:
-            _end(self._head)
-            self._head = self.loop.call_later(seconds, self.transport.abort)
+        def _start(self, name: str) -> None:
+            self._stop(name)
+            self._timers[name] = self.loop.call_later(seconds, self.transport.abort)
 
-    return Patient
+        def _stop(self, name: str) -> None:
+            if timer := self._timers.pop(name, None):
+                timer.cancel()
 
-
-def _end(timer: TimerHandle | None) -> None:
-    if timer is not None:
-        timer.cancel()
+    return TimeoutProtocol

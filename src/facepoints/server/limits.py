@@ -1,4 +1,4 @@
-"""What the server takes at most."""
+"""Resource limits of the server."""
 
 from __future__ import annotations
 
@@ -9,32 +9,23 @@ from facepoints.errors import BadChoice
 
 @dataclass(frozen=True)
 class Limits:
-    """How much of everything; beyond it the server refuses and says so."""
+    """Requests beyond a limit are refused."""
 
-    upload: int = 20_000_000
-    """bytes of one upload"""
-    pixels: int = 60_000_000
-    """of one photo"""
-    seconds: float = 20.0
-    """of waiting and work for one request, once it has arrived"""
-    patience: float = 30.0
-    """seconds that a client may take to send a request's head, then its body, then to take the answer"""
-    waiting: int = 64
-    """requests, besides those at work"""
-    held: int = 256_000_000
-    """bytes of all uploads that are in memory at once"""
+    upload_bytes: int = 20_000_000
+    """bytes of one request body"""
+    photo_pixels: int = 60_000_000
+    """pixels of one photo"""
+    request_timeout: float = 20.0
+    """seconds of queueing and processing, after the request has been received"""
+    client_timeout: float = 30.0
+    """seconds for a client to send the request head, then the body, then to receive the response"""
+    queue_size: int = 64
+    """waiting requests, besides those being processed"""
+    memory_bytes: int = 256_000_000
+    """bytes of all uploads in memory"""
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if not value >= (0 if name == "waiting" else 1e-3):  # also turns NaN away
-                raise BadChoice(f"a limit of {value} for {name}: expected more than nothing")
-
-    @property
-    def megabytes(self) -> str:
-        """Bytes of an upload, in words."""
-        return f"{self.upload / 1e6:g} MB"
-
-    @property
-    def megapixels(self) -> str:
-        """Pixels of a photo, in words."""
-        return f"{self.pixels / 1e6:g} megapixels"
+            least = 0 if name == "queue_size" else 1e-3
+            if not value >= least:  # also refuses NaN
+                raise BadChoice(f"a limit of {value} for {name}: expected at least {least:g}")

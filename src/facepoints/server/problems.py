@@ -1,127 +1,108 @@
-"""What the server says when it refuses: RFC 9457 bodies that name what is wrong, what was expected and what to do."""
+"""Error responses: RFC 9457 bodies that say what is wrong, what was expected and what to do."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from facepoints.errors import FacepointsError, MissingExtra
 
 MEDIA_TYPE = "application/problem+json"
-PLACE = "/problems"
-"""Where the server lists all kinds; a problem's `type` points there."""
+PATH = "/problems"
+"""The address that lists all kinds; a problem's `type` points there."""
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A kind of problem: its status and its title; the detail is each problem's own."""
+class Kind(NamedTuple):
+    """Status and title of a kind of problem."""
 
     status: int
     title: str
 
 
 KINDS = {
-    "malformed": Kind(400, "The request's body is damaged"),
-    "no-key": Kind(401, "This server asks for a key"),
-    "not-found": Kind(404, "There is nothing here"),
-    "wrong-method": Kind(405, "This address does not take that method"),
-    "slow-upload": Kind(408, "The request took too long to arrive"),
+    "malformed": Kind(400, "The request body is malformed"),
+    "no-key": Kind(401, "A valid API key is required"),
+    "not-found": Kind(404, "Not found"),
+    "wrong-method": Kind(405, "Method not allowed"),
+    "slow-upload": Kind(408, "The upload took too long"),
     "too-large": Kind(413, "The upload has too many bytes"),
     "too-many-pixels": Kind(413, "The photo has too many pixels"),
-    "wrong-type": Kind(415, "This content type is not read here"),
-    "unreadable": Kind(422, "The content is not what it should be"),
-    "bad-parameter": Kind(422, "A parameter has a value that nobody offers"),
-    "failed": Kind(500, "The server has a mistake"),
-    "busy": Kind(503, "More work than this server can do at once"),
-    "too-long": Kind(503, "The work took too long"),
-    "other": Kind(400, "The request cannot be answered"),
+    "wrong-type": Kind(415, "Unsupported content type"),
+    "unreadable": Kind(422, "The content cannot be read"),
+    "bad-parameter": Kind(422, "Unsupported parameter value"),
+    "failed": Kind(500, "Internal server error"),
+    "busy": Kind(503, "The server is busy"),
+    "too-long": Kind(503, "Processing took too long"),
+    "other": Kind(400, "The request was rejected"),
 }
-"""Every way in which the server refuses, by the name that stands in `type` and in the metrics."""
+"""Every kind of refusal, by its name in `type` and in the metrics."""
 
-_OF_STATUS = {404: "not-found", 405: "wrong-method", 413: "too-large", 415: "wrong-type"}
-_CLIENT_LEFT = 499  # nobody reads the answer; the number, nginx's, is for the log
+_KIND_OF_STATUS = {404: "not-found", 405: "wrong-method", 413: "too-large", 415: "wrong-type"}
+_CLIENT_LEFT = 499  # nginx's number, for the access log: no client receives it
+
+
+class ProblemDetails(BaseModel):
+    """The JSON body of an error response."""
+
+    type: str = Field(json_schema_extra={"enum": [f"{PATH}#{kind}" for kind in KINDS]})
+    title: str
+    status: int
+    detail: str = Field(description="what is wrong, what was expected, what to do")
+    request_id: str = Field(description="as in the header X-Request-ID and in the server's log")
+    errors: list[str] = Field([], description="each wrong parameter")
 
 
 class Problem(Exception):
-    """A refusal: its kind, what to do about it, and headers that belong to it."""
+    """Refuses a request: kind, detail, and response headers that belong to it."""
 
-    def __init__(self, kind: str, detail: str, headers: dict[str, str] | None = None, **more: Any) -> None:
+    def __init__(self, kind: str, detail: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(detail)
-        self.kind, self.detail, self.headers, self.more = kind, detail, headers, more
-
-
-def answer(problem: Problem, request: Request, status: int | None = None) -> JSONResponse:
-    """The problem as a response; status: where it is another than the kind's."""
-    kind = KINDS[problem.kind]
-    request.state.refused = problem.kind
-    body = {
-        "type": f"{PLACE}#{problem.kind}",
-        "title": kind.title,
-        "status": status or kind.status,
-        "detail": problem.detail,
-        "request_id": getattr(request.state, "request_id", None),
-        **problem.more,
-    }
-    return JSONResponse(body, status or kind.status, problem.headers, MEDIA_TYPE)
-
-
-def schema() -> dict[str, Any]:
-    """What a problem looks like, as JSON Schema."""
-    text = {"type": "string"}
-    properties = {
-        "type": {**text, "enum": [f"{PLACE}#{kind}" for kind in KINDS]},
-        "title": text,
-        "status": {"type": "integer"},
-        "detail": {**text, "description": "what is wrong, what was expected, what to do"},
-        "request_id": {**text, "description": "as in the header X-Request-ID and in the server's log"},
-        "errors": {"type": "array", "items": text, "description": "each parameter that is wrong"},
-    }
-    return {"type": "object", "properties": properties, "required": ["type", "title", "status", "detail", "request_id"]}
+        self.kind, self.detail, self.headers = kind, detail, headers
 
 
 def described(*kinds: str) -> dict[int | str, dict[str, Any]]:
     """These kinds as OpenAPI's `responses`."""
-    answers: dict[int | str, dict[str, Any]] = {}
-    for status in sorted({KINDS[kind].status for kind in kinds}):
-        titles = [KINDS[kind].title for kind in kinds if KINDS[kind].status == status]
-        answers[status] = {"description": "; ".join(titles), "content": {MEDIA_TYPE: {"schema": schema()}}}
-    return answers
+    content = {MEDIA_TYPE: {"schema": ProblemDetails.model_json_schema()}}
+    titles: dict[int | str, list[str]] = {}
+    for kind in kinds:
+        titles.setdefault(KINDS[kind].status, []).append(KINDS[kind].title)
+    return {status: {"description": "; ".join(own), "content": content} for status, own in titles.items()}
 
 
-def install(app: FastAPI) -> None:
-    """Make every error of the app a problem."""
+def add_error_handlers(app: FastAPI) -> None:
+    """Turn every error of the app into a problem response."""
 
     @app.exception_handler(Problem)
     async def refused(request: Request, error: Problem) -> Response:
-        return answer(error, request)
+        return _response(request, error)
 
     @app.exception_handler(FacepointsError)
-    async def mistaken(request: Request, error: FacepointsError) -> Response:
-        kind = "wrong-type" if isinstance(error, MissingExtra) else "unreadable"
-        return answer(Problem(kind, str(error)), request)
+    async def unreadable(request: Request, error: FacepointsError) -> Response:
+        return _response(
+            request, Problem("wrong-type" if isinstance(error, MissingExtra) else "unreadable", str(error))
+        )
 
     @app.exception_handler(RequestValidationError)
-    async def unfit(request: Request, error: RequestValidationError) -> Response:
+    async def bad_parameter(request: Request, error: RequestValidationError) -> Response:
         errors = [f"{'.'.join(map(str, e['loc'][1:]))}: {e['msg']}" for e in error.errors()]
-        return answer(Problem("bad-parameter", "; ".join(errors), errors=errors), request)
+        return _response(request, Problem("bad-parameter", "; ".join(errors)), errors=errors)
 
     @app.exception_handler(HTTPException)
     async def of_the_framework(request: Request, error: HTTPException) -> Response:
-        kind = _OF_STATUS.get(error.status_code, "other")
+        kind = _KIND_OF_STATUS.get(error.status_code, "other")
         where = f"{request.method} {request.url.path}"
         detail = {
-            "not-found": f"{where}: no such address. /openapi.json describes all of them",
-            "wrong-method": f"{where}: not taken here. The header Allow says what is",
+            "not-found": f"{where}: no such address. /openapi.json describes all addresses",
+            "wrong-method": f"{where}: method not allowed. The Allow header lists the allowed methods",
         }.get(kind, f"{error.detail}. /openapi.json describes what is expected")
-        headers = dict(error.headers) if error.headers else None
-        return answer(Problem(kind, detail, headers), request, error.status_code)
+        problem = Problem(kind, detail, dict(error.headers) if error.headers else None)
+        return _response(request, problem, status=error.status_code)
 
     @app.exception_handler(ClientDisconnect)
     async def left(request: Request, error: ClientDisconnect) -> Response:
@@ -129,18 +110,17 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> Response:
-        number = getattr(request.state, "request_id", "")
-        return answer(Problem("failed", f"Please report it, with line {number} of the server's log"), request)
+        detail = f"Please report it, with the lines of the server's log that have request_id {_request_id(request)}"
+        return _response(request, Problem("failed", detail))
 
 
-def listed() -> list[dict[str, Any]]:
-    """All kinds, for people who look up a problem's `type`."""
-    return [
-        {
-            "type": f"{PLACE}#{name}",
-            "status": kind.status,
-            "phrase": HTTPStatus(kind.status).phrase,
-            "title": kind.title,
-        }
-        for name, kind in KINDS.items()
-    ]
+def _response(request: Request, problem: Problem, **changes: Any) -> Response:
+    request.state.refused = problem.kind
+    status, title = KINDS[problem.kind]
+    details: dict[str, Any] = {"type": f"{PATH}#{problem.kind}", "title": title, "status": status}
+    details |= {"detail": problem.detail, "request_id": _request_id(request), **changes}
+    return JSONResponse(details, details["status"], problem.headers, MEDIA_TYPE)
+
+
+def _request_id(request: Request) -> str:
+    return getattr(request.state, "request_id", "")

@@ -1,4 +1,4 @@
-"""The server as a process: where it listens, what it logs, and how it ends."""
+"""The server as a process: socket, logging, signals."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from facepoints.errors import BadChoice
 from facepoints.inference.detector import FLAGSHIP, load
 from facepoints.server.access_log import JsonLines
 from facepoints.server.app import Settings, create_app
-from facepoints.server.connections import patient_for
+from facepoints.server.connections import protocol_with_timeout
 from facepoints.server.limits import Limits
 
 KEY = "FACEPOINTS_API_KEY"
-"""The environment variable with the key that clients must send."""
+"""Environment variable with the key that clients must send."""
 
 
 def serve(
@@ -38,52 +38,48 @@ def serve(
     face_model: Path | None = None,
     ready: Callable[[str], None] = lambda url: None,
 ) -> None:
-    """Answer requests until SIGTERM or Ctrl-C; those under way are finished first.
+    """Serve until SIGTERM or Ctrl-C; requests in progress are finished first.
 
-    port 0: any that is free. `ready` is told the address. Raises BadChoice where it cannot listen, BadRun for a model
-    that cannot be read.
+    port 0: any free port. `ready` is called with the URL. Raises BadChoice where it cannot listen, BadRun where the
+    model cannot be read.
     """
-    listening = _listen(host, port)
-    with listening:
-        # each photo has one thread, and several photos are at work at once: more photos a second than the other way
+    with _listen(host, port) as listening:
+        # one thread per photo, several photos at once: more photos per second than all threads on one photo
         detector = load(model, threads=1, face_model=face_model)
         cv2.setNumThreads(1)
         content = model.read_bytes() if model else files("facepoints").joinpath("weights", FLAGSHIP).read_bytes()
         app = create_app(detector, content, settings)
         _log_to_stderr()
-        signal.signal(signal.SIGTERM, _leave)
-        own_port = listening.getsockname()[1]
-        ready(f"http://{f'[{host}]' if ':' in host else host}:{own_port}")
-        uvicorn.Server(configured(app, settings.limits)).run(sockets=[listening])
+        signal.signal(signal.SIGTERM, _exit)
+        ready(f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}")
+        uvicorn.Server(uvicorn_config(app, settings.limits)).run(sockets=[listening])
 
 
-def configured(app: ASGIApp, limits: Limits) -> uvicorn.Config:
-    """How uvicorn runs the app: HTTP only, with our patience and our log."""
+def uvicorn_config(app: ASGIApp, limits: Limits) -> uvicorn.Config:
+    """HTTP only, with the client timeout and our access log."""
     return uvicorn.Config(
         app,
-        http=patient_for(limits.patience),
+        http=protocol_with_timeout(limits.client_timeout),
         ws="none",
         loop="asyncio",
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=math.ceil(limits.seconds + limits.patience),
+        timeout_graceful_shutdown=math.ceil(limits.request_timeout + limits.client_timeout),
     )
 
 
 def key_of(environment: Mapping[str, str]) -> str | None:
-    """The key that clients must send, None where none is set; raises BadChoice for one that nobody could send."""
+    """The key that clients must send, None where none is set; raises BadChoice for one that no header can hold."""
     key = environment.get(KEY)
     if key is not None and (not key or not key.isascii() or not key.isprintable() or " " in key):
-        raise BadChoice(
-            f"{KEY} is empty or has spaces or other unusual characters. Give letters and digits, or unset it"
-        )
+        raise BadChoice(f"{KEY} is empty or contains spaces or special characters. Use letters and digits, or unset it")
     return key
 
 
 def is_open(host: str) -> bool:
-    """Can others than this machine reach a server that listens there?"""
+    """True if other machines can reach a server at this address."""
     try:
         return not ip_address(host).is_loopback
     except ValueError:
@@ -91,7 +87,7 @@ def is_open(host: str) -> bool:
 
 
 def cores() -> int:
-    """How many this process may use."""
+    """Number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -113,6 +109,6 @@ def _log_to_stderr() -> None:
         logger.setLevel(level)
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
-    """uvicorn sends its signals on to whom they came before, when all requests are answered: that is no failure."""
+def _exit(number: int, frame: FrameType | None) -> None:
+    """uvicorn raises the signal again after a graceful shutdown: exit with code 0."""
     raise SystemExit(0)

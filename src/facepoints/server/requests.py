@@ -1,14 +1,15 @@
-"""What clients send, read with suspicion: a photo or crops, in memory only, never more than the limits allow."""
+"""Read and validate request bodies, in memory only and never beyond the limits."""
 
 from __future__ import annotations
 
 import asyncio
 import io
 import json
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import PurePosixPath
 from tokenize import TokenError
-from typing import Any, NoReturn, TypeVar
+from typing import Any
 
 import numpy as np
 from fastapi import Request
@@ -20,85 +21,78 @@ from facepoints.data.images import Photo, decode_image
 from facepoints.keypoints import FACE_SIZE
 from facepoints.server.limits import Limits
 from facepoints.server.problems import Problem
-from facepoints.server.workers import Place
-
-T = TypeVar("T")
+from facepoints.server.workers import Slot
 
 FORM = "multipart/form-data"
 NPY = ("application/octet-stream", "application/x-npy")
 JSON = "application/json"
 
-_WRAPPING = 16_384  # bytes of a form that are not its file
-_NAME = 200  # characters of a file's name that are given back
-_SLIMMEST = 8  # a photo that is turned by 35 degrees to look for faces needs room as its longer side squared
-_WORDS = "uint8 of shape (n, 96, 96)"
+_FORM_OVERHEAD = 16_384  # bytes of a form besides its file
+_LONGEST_NAME = 200  # characters of a file name in the response
+_MOST_ELONGATED = 8  # rotating a photo by 35 degrees to detect faces takes memory for its longer side squared
+_CROPS = "uint8 of shape (n, 96, 96)"
 
 
-async def read_image(request: Request, limits: Limits, place: Place) -> tuple[bytes, str]:
-    """The file in the form's field `image`, and its name without folders."""
+async def read_form(request: Request, limits: Limits, slot: Slot) -> tuple[bytes, str]:
+    """Content and name, without folders, of the file in the form's field `image`."""
     if _media_type(request) != FORM:
         raise _wrong_type(request, f"{FORM} with the photo in the field 'image'")
-
-    async def parsed() -> tuple[bytes, str]:
-        parser = MultiPartParser(request.headers, _arriving(request, limits, place), max_files=1, max_fields=8)
-        parser.spool_max_size = limits.upload + _WRAPPING  # a photo never touches the disk
+    parser = MultiPartParser(request.headers, _chunks(request, limits, slot), max_files=1, max_fields=8)
+    parser.spool_max_size = limits.upload_bytes + _FORM_OVERHEAD  # never written to disk
+    async with _deadline(limits):
         try:
             form = await parser.parse()
         except MultiPartException as error:
             raise Problem("malformed", f"{error.message} Expected one file in the field 'image'") from error
-        try:
-            image = form.get("image")
-            if not isinstance(image, UploadFile):
-                sent = ", ".join(repr(name[:40]) for name in form) or "none"
-                raise Problem("unreadable", f"no file in the form's field 'image'; fields that came: {sent}")
-            return await image.read(), _without_folders(image.filename)
-        finally:
-            await form.close()
-
-    content, name = await _in_time(parsed(), limits)
-    if len(content) > limits.upload:
+    try:
+        image = form.get("image")
+        if not isinstance(image, UploadFile):
+            fields = ", ".join(repr(name[:40]) for name in form) or "none"
+            raise Problem("unreadable", f"no file in the form's field 'image'; fields received: {fields}")
+        content = await image.read()
+    finally:
+        await form.close()
+    if len(content) > limits.upload_bytes:
         raise _too_large(limits)
-    return content, name
+    return content, PurePosixPath((image.filename or "").replace("\\", "/")).name[:_LONGEST_NAME] or "photo"
 
 
-async def read_crops(request: Request, limits: Limits, place: Place) -> tuple[bytes, bool]:
-    """The body, and whether it is JSON: it is parsed in a thread, by `crops_of`."""
+async def read_crops(request: Request, limits: Limits, slot: Slot) -> tuple[bytes, bool]:
+    """The body, and whether it is JSON. `parse_crops` parses it, in a worker thread."""
     kind = _media_type(request)
     if kind not in (*NPY, JSON):
-        raise _wrong_type(request, f"{' or '.join(NPY)} with a .npy file of {_WORDS}, or {JSON}")
-
-    async def joined() -> bytes:
-        return b"".join([chunk async for chunk in _arriving(request, limits, place)])
-
-    content = await _in_time(joined(), limits)
-    if len(content) > limits.upload:
+        raise _wrong_type(request, f"{' or '.join(NPY)} with a .npy file of {_CROPS}, or {JSON}")
+    async with _deadline(limits):
+        content = b"".join([chunk async for chunk in _chunks(request, limits, slot)])
+    if len(content) > limits.upload_bytes:
         raise _too_large(limits)
     if not content:
-        raise Problem("malformed", f"the body is empty, expected crops: {_WORDS}")
+        raise Problem("malformed", f"the body is empty, expected crops: {_CROPS}")
     return content, kind == JSON
 
 
-def decode(content: bytes, name: str, limits: Limits) -> Photo:
+def decode_photo(content: bytes, name: str, limits: Limits) -> Photo:
     """The photo; raises Problem or BadFile. The limits apply to the size in the header, before decoding."""
 
     def check(width: int, height: int) -> None:
         size = f"{name}: the photo is {width:,} x {height:,} px"
-        if width * height > limits.pixels:
-            raise Problem("too-many-pixels", f"{size}, more than {limits.megapixels}. Make it smaller")
-        if max(width, height) > _SLIMMEST * min(width, height):
-            raise Problem("unreadable", f"{size}, more than {_SLIMMEST} times as long as wide. Cut it")
+        if width * height > limits.photo_pixels:
+            most = f"{limits.photo_pixels / 1e6:g} megapixels"
+            raise Problem("too-many-pixels", f"{size}, more than {most}. Send a smaller photo")
+        if max(width, height) > _MOST_ELONGATED * min(width, height):
+            raise Problem("unreadable", f"{size}, more than {_MOST_ELONGATED} times as long as wide. Crop it")
 
     return decode_image(content, name, check)
 
 
-def crops_of(content: bytes, is_json: bool) -> NDArray[np.uint8]:
-    """Crops uint8 (n, 96, 96) of a body; raises Problem. Nothing that it could run is ever unpickled."""
-    return _of_json(content) if is_json else _of_npy(content)
+def parse_crops(content: bytes, is_json: bool) -> NDArray[np.uint8]:
+    """Crops uint8 (n, 96, 96) of a body; raises Problem. Pickled objects are never loaded."""
+    return _crops_of_json(content) if is_json else _crops_of_npy(content)
 
 
-async def _arriving(request: Request, limits: Limits, place: Place) -> AsyncGenerator[bytes, None]:
-    """The body as it comes, until it is too much."""
-    most = limits.upload + _WRAPPING
+async def _chunks(request: Request, limits: Limits, slot: Slot) -> AsyncGenerator[bytes, None]:
+    """The body as it arrives; raises Problem as soon as it is too large."""
+    most = limits.upload_bytes + _FORM_OVERHEAD
     length = request.headers.get("content-length", "")
     if length.isdecimal() and (len(length) > 18 or int(length) > most):
         raise _too_large(limits)
@@ -107,74 +101,71 @@ async def _arriving(request: Request, limits: Limits, place: Place) -> AsyncGene
         total += len(chunk)
         if total > most:
             raise _too_large(limits)
-        place.hold(len(chunk))
+        slot.reserve(len(chunk))
         yield chunk
 
 
-async def _in_time(reading: Awaitable[T], limits: Limits) -> T:
+@asynccontextmanager
+async def _deadline(limits: Limits) -> AsyncIterator[None]:
+    """Raises Problem where the body does not arrive within the client timeout."""
     try:
-        async with asyncio.timeout(limits.patience):
-            return await reading
+        async with asyncio.timeout(limits.client_timeout):
+            yield
     except TimeoutError:
-        slow = f"the request had not arrived after {limits.patience:g} s"
+        slow = f"the request body did not arrive within {limits.client_timeout:g} s"
         raise Problem("slow-upload", f"{slow}. Send a smaller photo", {"Connection": "close"}) from None
 
 
-def _of_npy(content: bytes) -> NDArray[np.uint8]:
+def _crops_of_npy(content: bytes) -> NDArray[np.uint8]:
     file = io.BytesIO(content)
     try:
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(file)
+        shape, fortran, dtype = read(file)
     except (ValueError, TypeError, SyntaxError, TokenError, EOFError, MemoryError, RecursionError) as error:
-        raise Problem("malformed", f"no .npy file, or damaged ({_line(error)}), expected one of {_WORDS}") from error
+        raise Problem("malformed", f"not a .npy file, or damaged ({_line(error)}), expected {_CROPS}") from error
     if dtype != np.uint8 or shape[1:] != (FACE_SIZE, FACE_SIZE):
-        _unfit(f"the array is {str(dtype)[:40]} of shape {str(shape)[:40]}")
-    there = len(content) - file.tell()
-    if there != shape[0] * FACE_SIZE**2:  # looked at first: the header may claim terabytes
-        raise Problem("malformed", f"the .npy file holds {there:,} bytes of pixels, its header says {shape}")
-    file.seek(0)
-    crops: NDArray[np.uint8] = np.load(file, allow_pickle=False)
-    return np.ascontiguousarray(crops)
+        raise _wrong_crops(f"the array is {str(dtype)[:40]} of shape {str(shape)[:40]}")
+    pixels = np.frombuffer(content, np.uint8, offset=file.tell())
+    if pixels.size != shape[0] * FACE_SIZE**2:  # the header may claim terabytes
+        raise Problem("malformed", f"the .npy file holds {pixels.size:,} bytes of pixels, its header says {shape}")
+    return np.ascontiguousarray(pixels.reshape(shape, order="F" if fortran else "C"))
 
 
-def _of_json(content: bytes) -> NDArray[np.uint8]:
+def _crops_of_json(content: bytes) -> NDArray[np.uint8]:
     try:
         body: Any = json.loads(content)
-    except (ValueError, RecursionError) as error:  # ValueError: also what is no UTF-8
-        raise Problem("malformed", f"the body is no JSON ({_line(error)})") from error
+    except (ValueError, RecursionError) as error:  # ValueError: also for invalid UTF-8
+        raise Problem("malformed", f"the body is not JSON ({_line(error)})") from error
     if not isinstance(body, dict) or not isinstance(body.get("crops"), list):
-        _unfit('the body is not {"crops": [...]}')
+        raise _wrong_crops('the body is not {"crops": [...]}')
     try:
         crops = np.array(body["crops"] or np.zeros((0, FACE_SIZE, FACE_SIZE), np.int64))
     except (ValueError, OverflowError, RecursionError):
-        _unfit("the crops' rows differ in length")
+        raise _wrong_crops("the crops' rows differ in length") from None
     if crops.dtype != np.int64 or crops.shape[1:] != (FACE_SIZE, FACE_SIZE):
-        _unfit(f"the crops are {str(crops.dtype)[:40]} of shape {str(crops.shape)[:40]}")
+        raise _wrong_crops(f"the crops are {str(crops.dtype)[:40]} of shape {str(crops.shape)[:40]}")
     if crops.size and not 0 <= crops.min() <= crops.max() <= 255:
-        _unfit(f"the crops' values run from {crops.min()} to {crops.max()}")
+        raise _wrong_crops(f"the crops' values run from {crops.min()} to {crops.max()}")
     return crops.astype(np.uint8)
 
 
-def _unfit(what: str) -> NoReturn:
-    raise Problem("unreadable", f"{what}, expected {_WORDS}: whole numbers from 0 to 255, row by row")
+def _wrong_crops(what: str) -> Problem:
+    return Problem("unreadable", f"{what}, expected {_CROPS}: whole numbers from 0 to 255, row by row")
 
 
 def _too_large(limits: Limits) -> Problem:
-    return Problem("too-large", f"more than {limits.megabytes} were sent. Make the photo smaller, or send fewer crops")
+    most = f"{limits.upload_bytes / 1e6:g} MB"
+    return Problem("too-large", f"the upload has more than {most}. Send a smaller photo, or fewer crops")
 
 
-def _wrong_type(request: Request, wanted: str) -> Problem:
-    got = request.headers.get("content-type", "none")[:80]
-    return Problem("wrong-type", f"the content type is {got}, expected {wanted}")
+def _wrong_type(request: Request, expected: str) -> Problem:
+    sent = request.headers.get("content-type", "none")[:80]
+    return Problem("wrong-type", f"the content type is {sent}, expected {expected}")
 
 
 def _media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-def _without_folders(name: str | None) -> str:
-    return PurePosixPath((name or "").replace("\\", "/")).name[:_NAME] or "photo"
 
 
 def _line(error: BaseException) -> str:

@@ -1,7 +1,7 @@
-"""The server's work: a few threads around one detector, and a queue before them that has an end.
+"""Worker threads around one detector, with a bounded queue in front.
 
-Requests are not gathered into batches. Photos differ in size, so that their faces are found photo by photo, and the
-keypoint network gains little: docs/server.md has the figures.
+Requests are not batched: photos differ in size, so faces are detected photo by photo, and the keypoint network gains
+little from larger batches. docs/server.md has the measurements.
 """
 
 from __future__ import annotations
@@ -26,109 +26,105 @@ from facepoints.server.problems import Problem
 
 T = TypeVar("T")
 
-Wanted = Callable[[], bool]
-"""Does anybody still wait for this?"""
+IsCancelled = Callable[[], bool]
 
-_FORGETTING = 0.1  # of the mean duration, with each piece of work
-_FIRST_GUESS = 0.1  # seconds that a piece of work takes, before any was done
-
-
-class Place:
-    """One request's place in the server, and the bytes of it that are in memory."""
-
-    def __init__(self, work: Work) -> None:
-        self._work = work
-        self.held = 0
-
-    def hold(self, size: int) -> None:
-        """So many more bytes have arrived; raises Problem where all requests together have too many."""
-        self.held += size
-        self._work.held += size
-        if self._work.held > self._work.limits.held:
-            raise self._work.busy("the uploads under way fill the memory that is meant for them")
+_DECAY = 0.1  # weight of the latest duration in the moving average
+_FIRST_ESTIMATE = 0.1  # seconds per request, before any was processed
 
 
-class Work:
-    """What runs, what waits, and when that is too much. Used by one event loop."""
+class Slot:
+    """One request's place in the queue, and its bytes in memory."""
+
+    def __init__(self, queue: WorkQueue) -> None:
+        self._queue = queue
+        self.size = 0
+
+    def reserve(self, size: int) -> None:
+        """Account for `size` more bytes; raises Problem where all uploads together exceed the memory limit."""
+        self.size += size
+        self._queue.memory += size
+        if self._queue.memory > self._queue.limits.memory_bytes:
+            raise self._queue.unavailable("busy", "The memory for uploads is full")
+
+
+class WorkQueue:
+    """Threads that process requests. Used from one event loop."""
 
     def __init__(self, threads: int, limits: Limits) -> None:
         self.threads, self.limits = threads, limits
-        self.inside = 0
-        """requests with a place: arriving, waiting, at work or being answered"""
-        self.held = 0
+        self.active = 0
+        """requests with a slot: being received, waiting, being processed or answered"""
+        self.memory = 0
         """bytes of uploads in memory"""
-        self._mean = _FIRST_GUESS
+        self._mean_duration = _FIRST_ESTIMATE
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="facepoints")
 
     @contextmanager
-    def place(self) -> Iterator[Place]:
-        """A place for one request, until it is answered; raises Problem where none is free."""
-        if self.inside >= self.threads + self.limits.waiting:
-            raise self.busy(f"{self.inside} requests are at work or wait already")
-        place = Place(self)
-        self.inside += 1
+    def slot(self) -> Iterator[Slot]:
+        """A slot until the response is sent; raises Problem where the queue is full."""
+        if self.active >= self.threads + self.limits.queue_size:
+            raise self.unavailable("busy", f"{self.active} requests are being processed or waiting already")
+        slot = Slot(self)
+        self.active += 1
         try:
-            yield place
+            yield slot
         finally:
-            self.inside -= 1
-            self.held -= place.held
+            self.active -= 1
+            self.memory -= slot.size
 
-    async def do(self, receive: Receive, task: Callable[[Wanted], T]) -> T:
-        """The task's result from one of the threads; receive: the request's, whose body has been read.
+    async def run(self, receive: Receive, task: Callable[[IsCancelled], T]) -> T:
+        """The task's result, computed in a worker thread; `receive`: of the request, its body already read.
 
-        Raises Problem after the time that a request may take, ClientDisconnect where the client leaves before. A task
-        that nobody waits for any more is not begun; one that runs can only ask, now and then, whether it is wanted.
+        Raises Problem after the request timeout and ClientDisconnect where the client disconnects. A cancelled task
+        is not started; a running one has to poll `IsCancelled`.
         """
-        ended = threading.Event()
-        work = asyncio.wrap_future(self._pool.submit(self._timed, lambda: task(lambda: not ended.is_set())))
-        left = asyncio.ensure_future(_leaving(receive))
+        cancelled = threading.Event()
+        work = asyncio.wrap_future(self._pool.submit(self._timed, lambda: task(cancelled.is_set)))
+        disconnect = asyncio.ensure_future(_disconnected(receive))
         try:
-            both: set[asyncio.Future[Any]] = {work, left}
-            await asyncio.wait(both, timeout=self.limits.seconds, return_when=asyncio.FIRST_COMPLETED)
+            both: set[asyncio.Future[Any]] = {work, disconnect}
+            await asyncio.wait(both, timeout=self.limits.request_timeout, return_when=asyncio.FIRST_COMPLETED)
             if work.done():
                 return work.result()
         finally:
-            ended.set()
-            left.cancel()
+            cancelled.set()
+            disconnect.cancel()
             work.cancel()
-        if left.done() and not left.cancelled():
+        if disconnect.done() and not disconnect.cancelled():
             raise ClientDisconnect
-        after = f"no answer after {self.limits.seconds:g} s"
-        raise self._later("too-long", f"{after}. Try again later, or send a smaller photo")
+        raise self.unavailable("too-long", f"Not finished after {self.limits.request_timeout:g} s")
 
-    def busy(self, why: str) -> Problem:
-        """What is said to whom there is no room for."""
-        return self._later("busy", f"{why[:1].upper()}{why[1:]}. Try again after the seconds that Retry-After tells")
+    def unavailable(self, kind: str, reason: str) -> Problem:
+        """A 503 with an estimate of when the queue is empty."""
+        seconds = max(1, math.ceil(self._mean_duration * self.active / self.threads))
+        detail = f"{reason}. Retry after the seconds in the Retry-After header, or send a smaller photo"
+        return Problem(kind, detail, {"Retry-After": str(seconds)})
 
     def close(self) -> None:
-        """Let what runs end; begin nothing more."""
+        """Finish running tasks and drop the queue."""
         self._pool.shutdown(cancel_futures=True)
-
-    def _later(self, kind: str, detail: str) -> Problem:
-        seconds = max(1, math.ceil(self._mean * self.inside / self.threads))
-        return Problem(kind, detail, {"Retry-After": str(seconds)})
 
     def _timed(self, task: Callable[[], T]) -> T:
         start = perf_counter()
         try:
             return task()
         finally:
-            self._mean += _FORGETTING * (perf_counter() - start - self._mean)
+            self._mean_duration += _DECAY * (perf_counter() - start - self._mean_duration)
 
 
-async def _leaving(receive: Receive) -> None:
+async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-class StoppableFaceDetector:
-    """A face detector that raises Problem after detection if the request is no longer wanted."""
+class CancelableFaceDetector:
+    """A face detector that raises Problem after detection if the request was canceled."""
 
-    def __init__(self, face_detector: FaceDetector, wanted: Wanted) -> None:
-        self._face_detector, self._wanted = face_detector, wanted
+    def __init__(self, face_detector: FaceDetector, is_canceled: IsCanceled) -> None:
+        self._face_detector, self._is_canceled = face_detector, is_canceled
 
     def detect(self, photo: Photo) -> Regions:
         candidates = self._face_detector.detect(photo)
-        if not self._wanted():
+        if self._is_canceled():
             raise Problem("too-long", "the request was canceled")
         return candidates

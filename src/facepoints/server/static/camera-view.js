@@ -1,4 +1,4 @@
-// The camera's part of the page: points live, a picture to keep.
+// Live view of the camera, and taking a photo with it.
 
 import { Camera } from "./camera.js";
 import { facesLocally } from "./face-results.js";
@@ -10,10 +10,10 @@ import { magnify, element, showLive } from "./view.js";
 let camera = null;
 
 /**
- * Start, or start again.
+ * Start or restart the camera.
  *
- * page: {say, showError, onDevice, runtime, faceDetector, ended}: two ways to tell something; whether no picture may leave the
- * browser; whether networks run here; the faceDetector's facts where it runs here; what to show when the camera stops.
+ * page: {showStatus, showError, onDevice, runtime, faceDetector, ended}: onDevice(): no image may leave the browser;
+ * runtime(): networks run in this browser; faceDetector(): its metadata if it runs here; ended(): the camera stopped.
  */
 export async function startCamera(page) {
   await stopCamera(page);
@@ -21,10 +21,10 @@ export async function startCamera(page) {
   withdraw();
   page.showStatus("Starting the camera …");
   try {
-    if (!navigator.mediaDevices) throw new Error("browsers give it only to https and localhost");
+    if (!navigator.mediaDevices) throw new Error("browsers allow it only for https and localhost");
     const predict = page.runtime() ? predictLocally : predictOnServer;
-    const shown = (frame) => live(frame, page);
-    camera = new Camera(element("video"), { facts: await modelInfo(), predict, find: wayToFind(page), shown });
+    const onFrame = (frame) => showFrame(frame, page);
+    camera = new Camera(element("video"), { info: await modelInfo(), predict, detect: detection(page), onFrame });
     await camera.start();
   } catch (error) {
     camera = null;
@@ -39,24 +39,24 @@ export async function startCamera(page) {
   });
 }
 
-/** This browser where it can, else the server where it may, else nobody: null. */
-function wayToFind(page) {
+/** Face detection in this browser if available, else by the server if allowed, else null. */
+function detection(page) {
   const faceDetector = page.faceDetector();
   if (faceDetector) return (picture) => facesLocally(picture, faceDetector);
   return page.onDevice() ? null : async (_, still) => facesOnServer(await still(), false);
 }
 
 function waiting() {
-  return camera.how.find ? "Looking for your face …" : "Hold your face in the frame.";
+  return camera.options.detect ? "Detecting your face …" : "Hold your face in the frame.";
 }
 
-function live({ face, perSecond, width, height }, page) {
+function showFrame({ face, perSecond, width, height }, page) {
   showLive(face, width, height);
-  if (!camera.how.find && !face) aim(width, height);
+  if (!camera.options.detect && !face) aim(width, height);
   else withdraw();
-  const words = face ? "Following your face." : waiting();
-  if (element("status").textContent !== words) page.showStatus(words);
-  element("pace").textContent = `${perSecond.toFixed(0)} pictures a second`;
+  const status = face ? "Tracking your face." : waiting();
+  if (element("status").textContent !== status) page.showStatus(status);
+  element("frame-rate").textContent = `${perSecond.toFixed(0)} frames/s`;
 }
 
 function liveView(on) {
@@ -81,12 +81,12 @@ export async function stopCamera(page) {
   page.ended();
 }
 
-/** Is the camera on? */
+/** True while the camera is on. */
 export function filming() {
   return camera !== null;
 }
 
-/** The present frame as a file. */
-export async function keptFrame(name) {
+/** The current frame as a file. */
+export async function currentFrame(name) {
   return new File([await camera.still()], name, { type: "image/png" });
 }

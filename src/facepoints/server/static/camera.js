@@ -1,37 +1,37 @@
-// Live points: the face is found once, then followed from frame to frame and smoothed.
+// Live points: the face is detected once, then tracked from frame to frame and smoothed.
 
 import { asFace } from "./face-results.js";
 import { Picture, regionOfPoints } from "./geometry.js";
 import { MIN_SCORE, faceInBox, refine } from "./verify.js";
 import { Smoother } from "./one-euro.js";
 
-const HOLDS = 0.4; // the least score of a followed face, as inference/video/tracking.py
-const VIEWS = 2; // the fewest that can disagree
-const PAUSE = 0.4; // seconds between two searches for a face
+const LEAST_TRACKED = 0.4; // least score of a tracked face, as in inference/video
+const VIEWS = 2; // the minimum for a disagreement
+const PAUSE = 0.4; // seconds between two detections
 
-/** The middle of a picture, where a person before a camera usually is: a box [x, y, w, h]. */
+/** A box [x, y, w, h] in the middle of the picture, where the face usually is. */
 export function middleBox(width, height) {
   const side = 0.6 * Math.min(width, height);
   return [(width - side) / 2, (height - side) / 2, side, side];
 }
 
 /**
- * Follows the largest face in a video element.
+ * Tracks the largest face in a video element.
  *
- * how: {facts, predict, find, shown}: the model's facts; who gives points; who finds faces in a frame, given it as a Picture
- * and as a function that makes a file of it, or null where the person holds the face in the middle; what to do with each
- * frame's {face, perSecond, width, height}.
+ * options: {info, predict, detect, onFrame}: model metadata; predict(crops) gives {points, errors}; detect(picture, still)
+ * gives the faces of a frame, still() being the frame as a file, or is null if the user holds the face in the middle;
+ * onFrame({face, perSecond, width, height}) is called for each frame.
  */
 export class Camera {
-  constructor(video, how) {
+  constructor(video, options) {
     this.video = video;
-    this.how = how;
+    this.options = options;
     this.running = false;
     this.canvas = document.createElement("canvas");
     this.context = this.canvas.getContext("2d", { willReadFrequently: true });
   }
 
-  /** Ask for the camera and begin; throws where there is none or the person says no. */
+  /** Request the camera and start; throws where there is none or access is denied. */
   async start() {
     const size = { width: { ideal: 640 }, height: { ideal: 480 }, facingMode: "user" };
     this.stream = await navigator.mediaDevices.getUserMedia({ video: size, audio: false });
@@ -48,13 +48,13 @@ export class Camera {
     this.video.srcObject = null;
   }
 
-  /** The present frame as a file. */
+  /** The current frame as a file. */
   still() {
     this.context.drawImage(this.video, 0, 0);
     return new Promise((done) => this.canvas.toBlob(done, "image/png"));
   }
 
-  /** Frame after frame until stopped. */
+  /** Process frame after frame until stopped. */
   async run() {
     const times = [];
     while (this.running) {
@@ -67,33 +67,33 @@ export class Camera {
       times.push(performance.now() / 1000);
       if (times.length > 30) times.shift();
       const perSecond = times.length > 1 ? (times.length - 1) / (times.at(-1) - times[0]) : 0;
-      if (this.running) this.how.shown({ face, perSecond, width, height });
+      if (this.running) this.options.onFrame({ face, perSecond, width, height });
     }
   }
 
   async #faceIn(picture) {
-    const { facts, predict } = this.how;
-    const found = this.region ? (await refine(picture, [this.region], predict, VIEWS))[0] : await this.#search(picture);
-    if (!found || found.score < (this.region ? HOLDS : MIN_SCORE)) {
+    const { info, predict } = this.options;
+    const found = this.region ? (await refine(picture, [this.region], predict, VIEWS))[0] : await this.#detect(picture);
+    if (!found || found.score < (this.region ? LEAST_TRACKED : MIN_SCORE)) {
       this.region = this.smoother = null;
       return null;
     }
-    this.region = regionOfPoints(found.points, facts.mean_shape[0]);
+    this.region = regionOfPoints(found.points, info.mean_shape[0]);
     this.smoother ??= new Smoother();
     const points = this.smoother.next(found.points, found.errors, performance.now() / 1000);
-    return asFace({ ...found, points }, facts.keypoints);
+    return asFace({ ...found, points }, info.keypoints);
   }
 
-  async #search(picture) {
-    const { facts, predict, find } = this.how;
+  async #detect(picture) {
+    const { info, predict, detect } = this.options;
     const now = performance.now() / 1000;
-    if (now - (this.searched ?? -PAUSE) < PAUSE) return null;
-    this.searched = now;
-    if (!find) return faceInBox(picture, middleBox(picture.width, picture.height), facts.mean_shape[0], predict);
-    const [face] = await find(picture, () => this.still());
+    if (now - (this.detectedAt ?? -PAUSE) < PAUSE) return null;
+    this.detectedAt = now;
+    if (!detect) return faceInBox(picture, middleBox(picture.width, picture.height), info.mean_shape[0], predict);
+    const [face] = await detect(picture, () => this.still());
     if (!face) return null;
-    const points = facts.keypoints.map((name) => face.points[name]);
-    return { points, errors: facts.keypoints.map((name) => face.expected_error[name]), score: face.score, region: asRegion(face) };
+    const points = info.keypoints.map((name) => face.points[name]);
+    return { points, errors: info.keypoints.map((name) => face.expected_error[name]), score: face.score, region: asRegion(face) };
   }
 
   #nextFrame() {

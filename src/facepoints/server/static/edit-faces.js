@@ -1,82 +1,82 @@
-// What the person does about faces: frames one that nobody looked for or found, removes one that is none.
+// Manual corrections: add a missed face by drawing a frame, remove a false detection.
 
 import { faceFramed, positionOf } from "./face-results.js";
-import { initFraming, framed, offer, withdraw } from "./framing.js";
-import { selected, counted, element } from "./view.js";
+import { framed, initFraming, offer, withdraw } from "./framing.js";
+import { counted, element, selected } from "./view.js";
 
 let page = null;
 let photo = null;
 
 /**
- * Let the buttons and keys work.
+ * Connect buttons and keys.
  *
- * given: {say, showError, predict, gray, present}: two ways to tell something; who gives points of crops now; a photo as a
- * Picture; how to show a photo with one of its faces selected.
+ * context: {showStatus, showError, predict, gray, present}: predict() returns the current function that predicts points
+ * of crops; gray(photo) is a Picture; present(photo, i) shows a photo with its i-th face selected.
  */
-export function initEditing(given) {
-  page = given;
+export function initEditing(context) {
+  page = context;
   initFraming(predictInFrame);
   element("predict").onclick = predictInFrame;
-  element("another").onclick = () => {
-    frame();
+  element("add-face").onclick = () => {
+    startFraming();
     element("frame").focus();
   };
-  element("cancel").onclick = leave;
+  element("cancel").onclick = cancel;
   element("remove").onclick = remove;
   element("result").addEventListener("keydown", (event) => {
     if (event.key === "Delete" && !element("editing").hidden && photo.faces.length) remove();
-    else if (event.key === "Escape" && framing() && photo.faces) leave();
+    else if (event.key === "Escape" && framing() && photo.faces) cancel();
     else return;
     event.preventDefault();
   });
 }
 
-/** Offer what can be done about this photo; byHand: nobody else looks for its faces, so a frame comes at once. */
-export function updateEditing(shown, byHand) {
+/** Show the controls for this photo; manual: no face detector is available, so a frame is shown at once. */
+export function updateEditing(shown, manual) {
   photo = shown;
   withdraw();
   element("editing").hidden = !photo.faces;
   element("remove").hidden = !photo.faces?.length;
   labelRemoveButton();
-  if (byHand && !photo.faces?.length) frame();
+  if (manual && !photo.faces?.length) startFraming();
 }
 
-/** Name the face that `remove` takes away. */
+/** Show on the button which face it removes. */
 export function labelRemoveButton() {
   element("remove").textContent = photo?.faces?.length > 1 ? `Remove face ${selected.face + 1}` : "Remove this face";
 }
 
 const framing = () => !element("framing").hidden;
 
-function frame() {
+function startFraming() {
   offer(photo.width, photo.height);
   element("editing").hidden = true;
   element("cancel").hidden = !photo.faces?.length;
-  page.showStatus("Draw a frame around a face, from the forehead to the chin, and ask for its points.");
+  page.showStatus("Draw a frame around a face, from the forehead to the chin, then detect its points.");
 }
 
-function leave() {
+function cancel() {
   page.present(photo, selected.face);
-  element("another").focus();
+  element("add-face").focus();
 }
 
-/** Add the face in the frame; one that is there already is seen anew. */
+/** Add the face in the frame, or replace it where it was detected before. */
 async function predictInFrame() {
   if (element("predict").disabled) return;
-  const asked = photo;
+  const target = photo;
   element("predict").disabled = true;
   page.showError("");
-  page.showStatus("Looking …");
+  page.showStatus("Detecting points …");
   try {
-    const face = await faceFramed(page.gray(asked), framed(), page.predict());
-    asked.faces ??= [];
-    const known = positionOf(face, asked.faces);
-    const number = known < 0 ? asked.faces.length : known;
-    asked.faces[number] = face;
-    if (asked !== photo) return;
+    const face = await faceFramed(page.gray(target), framed(), page.predict());
+    target.faces ??= [];
+    const known = positionOf(face, target.faces);
+    const number = known < 0 ? target.faces.length : known;
+    target.faces[number] = face;
+    if (target !== photo) return;
     const { activeElement } = document;
-    page.present(asked, number);
-    if ([element("frame"), element("predict")].includes(activeElement)) element("another").focus(); // the frame is gone
+    page.present(target, number);
+    if ([element("frame"), element("predict")].includes(activeElement)) element("add-face").focus(); // both are hidden now
   } catch (error) {
     page.showError(error.message);
   } finally {
@@ -91,5 +91,5 @@ function remove() {
   page.present(photo, Math.max(0, Math.min(number, left - 1)));
   page.showStatus(`Removed face ${number + 1}; ${counted(left)} left.${framing() ? " Draw a frame around another." : ""}`);
   if (left) element("remove").focus();
-  else element(framing() ? "frame" : "another").focus();
+  else element(framing() ? "frame" : "add-face").focus();
 }

@@ -1,9 +1,9 @@
-// What people want to know of a face, from its points alone: how the head is held, mouth, brows, asymmetry. The formulas
-// of inference/measures.py, for faces whose points were found in this browser.
+// Measures of a face from its points: head pose, mouth, brows, asymmetry. The same formulas as inference/measures.py, for
+// faces detected in this browser.
 
 import { FIFTEEN, MEAN_FACE, fitPose } from "./fit-pose.js";
 
-/** What is measured, in the order of the table's columns. */
+/** Names of the measures, in the order of the table's columns. */
 export const MEASURES = [
   "roll", "yaw", "pitch", "eye_distance", "mouth_opening", "mouth_width", "brow_height", "asymmetry",
 ];
@@ -13,7 +13,7 @@ const SWAPPED = { left: "right", right: "left" };
 const MIRROR = FIFTEEN.map((name) => at(name.replace(/left|right/, (side) => SWAPPED[side])));
 const BROWS = FIFTEEN.flatMap((name, i) => (name.includes("brow") ? [i] : []));
 
-/** Can a model with these keypoints be measured? */
+/** True if these keypoints contain the fifteen that the measures need. */
 export function measurable(keypoints) {
   return FIFTEEN.every((name) => keypoints.includes(name));
 }
@@ -60,10 +60,10 @@ function measured(points, pose) {
   ];
 }
 
-/** Root mean square of how far the points lie from being their own mirror. */
+/** RMS distance of the points from mirror symmetry. */
 function asymmetry(own) {
   const apart = own.map(([x, y], i) => [(x + own[MIRROR[i]][0]) / 2, (y - own[MIRROR[i]][1]) / 2]);
-  // where the middle lies is the pose's business, not the face's
+  // without the position of the symmetry axis, which belongs to the pose
   const [x, y] = [0, 1].map((axis) => apart.reduce((sum, one) => sum + one[axis], 0) / apart.length);
   return Math.sqrt(apart.reduce((sum, one) => sum + (one[0] - x) ** 2 + (one[1] - y) ** 2, 0) / apart.length);
 }

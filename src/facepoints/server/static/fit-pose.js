@@ -1,5 +1,5 @@
-// How a head is held, from its points alone: a mean face is turned until it lies on them. Formulas, sources and limits
-// stand in docs/measures.md; data/head_pose.py has the same ones, and a test compares both.
+// Head pose from the points of a face, by fitting a 3D mean face. docs/measures.md has formulas, sources and limits;
+// data/head_pose.py is the same in Python, and a test compares both.
 //
 // The head's own frame, in eye distances: x to the picture's right, y down, z towards the viewer, origin between the eyes.
 
@@ -36,17 +36,18 @@ export const MEAN_FACE = FIFTEEN.map((name) => {
 
 // points that facial expressions move little
 const RIGID = FIFTEEN.flatMap((name, i) => (name.includes("brow") || name.includes("lip") ? [] : [i]));
-const SPREAD = 0.04; // eye distances by which people's rigid points differ from the mean face's
+const SPREAD = 0.04; // eye distances: spread of rigid points between people
 const ROUNDS = 12;
 const DAMPING = 1e-6;
 const CONVERGED = 1e-5;
-const MOST_TILT = (85 * Math.PI) / 180;
+const MAX_TILT = (85 * Math.PI) / 180;
 
 /**
  * [roll, yaw, pitch, size, x, y]: angles in radians, px per eye distance, the middle of the eyes in px.
  *
- * Weak perspective by least squares over the rigid points, weighted by what points [x, y] err (sigma, px) and people
- * differ: Gauss-Newton from an upright, frontal head; or one step from `start`, which is what a small move of a point does.
+ * Weak perspective, weighted least squares over the rigid points; the variance of a point is that of its error (sigma, px)
+ * plus that between people. Gauss-Newton from an upright, frontal head, or one step from `start`, enough after a small
+ * change of a point.
  */
 export function fitPose(points, sigma, start = null) {
   let pose = start ? [...start] : upright(points);
@@ -54,10 +55,10 @@ export function fitPose(points, sigma, start = null) {
   const weight = RIGID.map((i) => 1 / (sigma[i] ** 2 + (SPREAD * size) ** 2));
   for (let round = 0; round < (start ? 1 : ROUNDS); round++) {
     const step = gaussNewton(pose, points, weight);
-    for (let angle = 0; angle < 3; angle++) step[angle] = clip(step[angle], -0.5, 0.5); // a far start must not throw the head around
+    for (let angle = 0; angle < 3; angle++) step[angle] = clip(step[angle], -0.5, 0.5); // limits the step far from the solution
     pose = pose.map((value, i) => value + step[i]);
-    pose[1] = clip(pose[1], -MOST_TILT, MOST_TILT);
-    pose[2] = clip(pose[2], -MOST_TILT, MOST_TILT);
+    pose[1] = clip(pose[1], -MAX_TILT, MAX_TILT);
+    pose[2] = clip(pose[2], -MAX_TILT, MAX_TILT);
     pose[3] = Math.max(pose[3], 0.2 * size);
     if (Math.max(...step.slice(0, 3).map(Math.abs)) < CONVERGED) break;
   }
@@ -65,7 +66,7 @@ export function fitPose(points, sigma, start = null) {
   return pose;
 }
 
-/** A first guess from the eyes alone. */
+/** Initial pose from the eyes: upright and frontal. */
 function upright(points) {
   const [left, right] = points;
   const across = [left[0] - right[0], left[1] - right[1]];
@@ -73,17 +74,17 @@ function upright(points) {
     const values = RIGID.map((i) => points[i][axis]);
     return Math.max(...values) - Math.min(...values);
   });
-  // a head in profile has hardly any distance between the eyes: the face's height keeps the guess a size
+  // in profile the eyes almost coincide: the extent of the face then gives the size
   const size = Math.max(Math.hypot(...across), Math.hypot(...reach) / 2, 1e-6);
   return [Math.atan2(across[1], across[0]), 0, 0, size, (left[0] + right[0]) / 2, (left[1] + right[1]) / 2];
 }
 
-/** The change of the pose that brings the mean face nearest to the points, as far as its slope tells. */
+/** The Gauss-Newton step of the pose towards the points. */
 function gaussNewton(pose, points, weight) {
   const normal = Array.from({ length: 6 }, () => new Array(6).fill(0));
   const right = new Array(6).fill(0);
   RIGID.forEach((i, k) => {
-    const { at, slope } = seen(pose, MEAN_FACE[i]);
+    const { at, slope } = projected(pose, MEAN_FACE[i]);
     for (let axis = 0; axis < 2; axis++) {
       const away = points[i][axis] - at[axis];
       for (let a = 0; a < 6; a++) {
@@ -96,8 +97,8 @@ function gaussNewton(pose, points, weight) {
   return solved(normal, right);
 }
 
-/** Where the picture shows a point of the face, px, and how each of x and y changes with the pose. */
-function seen([roll, yaw, pitch, size, left, top], [x, y, z]) {
+/** The projection of a point of the mean face, px, and the derivatives of x and y by the pose. */
+function projected([roll, yaw, pitch, size, left, top], [x, y, z]) {
   const [sr, sy, sp] = [roll, yaw, pitch].map(Math.sin);
   const [cr, cy, cp] = [roll, yaw, pitch].map(Math.cos);
   const deep = cp * z - sp * y;
@@ -112,7 +113,7 @@ function seen([roll, yaw, pitch, size, left, top], [x, y, z]) {
   return { at: [size * flat[0] + left, size * flat[1] + top], slope };
 }
 
-/** x of matrix · x = right, by elimination with the largest pivot; both are used up. */
+/** x of matrix · x = right, by Gaussian elimination with partial pivoting; overwrites both. */
 function solved(matrix, right) {
   const n = right.length;
   for (let column = 0; column < n; column++) {

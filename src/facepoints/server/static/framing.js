@@ -1,4 +1,4 @@
-// A frame that the person puts around a face, with the pointer or the keyboard.
+// A frame that the user draws around a face, with the pointer or the keyboard.
 
 import { middleBox } from "./camera.js";
 import { element } from "./view.js";
@@ -6,7 +6,7 @@ import { element } from "./view.js";
 let box = [0, 0, 1, 1]; // x, y, w, h, px of the picture
 let size = [1, 1];
 
-/** Offer the frame over a picture of this width and height. */
+/** Show an editable frame over a picture of this width and height. */
 export function offer(width, height) {
   size = [width, height];
   box = middleBox(width, height);
@@ -15,7 +15,7 @@ export function offer(width, height) {
   place();
 }
 
-/** Show where the face should be, before a camera; nothing to drag. */
+/** Show where the user of the camera should hold the face; the frame is not editable. */
 export function aim(width, height) {
   size = [width, height];
   box = middleBox(width, height);
@@ -53,27 +53,27 @@ function move(right, down, larger) {
   place();
 }
 
-/** Let the frame be dragged and moved; predict: what Enter does. */
+/** Connect pointer and keys; Enter calls predict. */
 export function initFraming(predict) {
   const sheet = element("sheet");
-  const at = (event) => {
+  const position = (event) => {
     const { left, top, width, height } = sheet.getBoundingClientRect();
-    const place = [((event.clientX - left) / width) * size[0], ((event.clientY - top) / height) * size[1]];
-    return place.map((value, axis) => Math.min(Math.max(value, 0), size[axis]));
+    const xy = [((event.clientX - left) / width) * size[0], ((event.clientY - top) / height) * size[1]];
+    return xy.map((value, axis) => Math.min(Math.max(value, 0), size[axis]));
   };
   let first = null;
   sheet.addEventListener("pointerdown", (event) => {
     if (!sheet.classList.contains("framing") || event.button) return;
-    first = at(event);
+    first = position(event);
     sheet.setPointerCapture(event.pointerId);
     event.preventDefault();
   });
   sheet.addEventListener("pointermove", (event) => {
     if (!first) return;
-    const [x, y] = at(event);
-    const drawn = [Math.min(x, first[0]), Math.min(y, first[1]), Math.abs(x - first[0]), Math.abs(y - first[1])];
-    if (Math.max(drawn[2], drawn[3]) < 8) return; // a click is no frame
-    box = drawn;
+    const [x, y] = position(event);
+    const dragged = [Math.min(x, first[0]), Math.min(y, first[1]), Math.abs(x - first[0]), Math.abs(y - first[1])];
+    if (Math.max(dragged[2], dragged[3]) < 8) return; // a click
+    box = dragged;
     place();
   });
   for (const kind of ["pointerup", "pointercancel"]) sheet.addEventListener(kind, () => (first = null));

@@ -1,13 +1,13 @@
-// Regions of a picture and their way to the network's 96 x 96 pixels and back, as inference/regions.py does it. Pixel
-// centers are whole numbers; angles are radians, clockwise as seen.
+// Maps regions of a picture to the network's 96 x 96 pixels and back, as inference/regions.py does. Pixel centers are
+// whole numbers; angles are radians, clockwise as displayed.
 
 export const SIZE = 96;
 const MIDDLE = (SIZE - 1) / 2;
-const FINER = 2; // larger regions are sampled at twice the size and averaged: linear sampling alone would alias
+const FINER = 2; // larger regions are sampled at twice the size and averaged, against aliasing
 
 export const clip = (value, least, most) => Math.min(Math.max(value, least), most);
 
-/** A grey picture: gray is a Uint8Array, row by row. */
+/** A gray picture: gray is a Uint8Array, row by row. */
 export class Picture {
   constructor(gray, width, height) {
     this.gray = gray;
@@ -15,7 +15,7 @@ export class Picture {
     this.height = height;
   }
 
-  /** From RGBA pixels, weighted as OpenCV does (Rec. 601). */
+  /** From RGBA pixels, with the weights of Rec. 601, as OpenCV. */
   static of(imageData) {
     const { data, width, height } = imageData;
     const gray = new Uint8Array(width * height);
@@ -25,7 +25,7 @@ export class Picture {
     return new Picture(gray, width, height);
   }
 
-  /** What the network sees of a region {x, y, side, roll}: Uint8Array of 96 x 96. Beyond the edge its pixels repeat. */
+  /** The network's input for a region {x, y, side, roll}: Uint8Array of 96 x 96. Edge pixels are repeated outside. */
   crop({ x, y, side, roll }) {
     const fine = side > SIZE ? SIZE * FINER : SIZE;
     const factor = Math.max(1, Math.floor(side / fine));
@@ -46,7 +46,7 @@ export class Picture {
     return Uint8Array.from(sums, (sum) => Math.round(sum / (times * times)));
   }
 
-  /** The upright part around a place, so far and a little farther, with blocks of factor x factor pixels averaged. */
+  /** The upright part within `reach` of (x, y), with a margin, and blocks of factor x factor pixels averaged. */
   #reduced(x, y, reach, factor) {
     if (factor === 1) return { part: this, left: 0, top: 0 };
     const begin = (at, limit) => clip(Math.floor(at - reach - 2 * factor), 0, limit - 1);
@@ -57,7 +57,7 @@ export class Picture {
     const height = Math.ceil((bottom + 1 - top) / factor);
     const sums = new Uint32Array(width * height);
     for (let row = 0; row < height * factor; row++) {
-      const line = Math.min(top + row, bottom) * this.width; // whole blocks: the last pixels repeat
+      const line = Math.min(top + row, bottom) * this.width; // whole blocks: the last pixels are repeated
       const to = Math.floor(row / factor) * width;
       for (let column = 0; column < width * factor; column++) {
         sums[to + Math.floor(column / factor)] += this.gray[line + Math.min(left + column, right)];
@@ -68,7 +68,7 @@ export class Picture {
   }
 }
 
-/** Between four pixels; places count in 1/32 px, as OpenCV counts them. */
+/** Bilinear interpolation; positions are rounded to 1/32 px, as in OpenCV. */
 function sampled({ gray, width, height }, exactX, exactY) {
   const [x, y] = [Math.round(32 * exactX) / 32, Math.round(32 * exactY) / 32];
   const left = Math.floor(x);
@@ -84,17 +84,17 @@ function sampled({ gray, width, height }, exactX, exactY) {
   return upper * (1 - down) + lower * down;
 }
 
-/** The upright square with the middle and the longer side of a box [x, y, w, h]. */
+/** The upright square with the center and the longer side of a box [x, y, w, h]. */
 export function regionOfBox([x, y, w, h]) {
   return { x: x + w / 2 - 0.5, y: y + h / 2 - 0.5, side: Math.max(w, h), roll: 0 };
 }
 
-/** The box [x, y, w, h] of a region, as if it were upright. */
+/** The box [x, y, w, h] of a region, ignoring its roll. */
 export function boxOf({ x, y, side }) {
   return [x + 0.5 - side / 2, y + 0.5 - side / 2, side, side];
 }
 
-/** The region in whose crop points come nearest to the meanShape ones (Umeyama 1991, in a plane). */
+/** The region whose crop aligns the points with the mean shape by least squares (Umeyama 1991, in 2D). */
 export function regionOfPoints(points, meanShape) {
   const [px, py] = mean(points);
   const [tx, ty] = mean(meanShape);
@@ -115,7 +115,7 @@ export function regionOfPoints(points, meanShape) {
   return { x, y, side: SIZE * Math.hypot(real, imaginary), roll: Math.atan2(imaginary, real) };
 }
 
-/** Points in px of a region's crop, in px of the picture. */
+/** Converts points from px of a region's crop to px of the picture. */
 export function onPicture({ x, y, side, roll }, points) {
   const cos = (side / SIZE) * Math.cos(roll);
   const sin = (side / SIZE) * Math.sin(roll);

@@ -1,4 +1,4 @@
-// The page: photos come in, somebody finds the points, the person looks at them and takes them away.
+// The page: loads photos, detects points on the server or in this browser, shows and saves them.
 
 import { initFileInput, promptForKey } from "./file-input.js";
 import { initEditing, updateEditing, labelRemoveButton } from "./edit-faces.js";
@@ -7,20 +7,20 @@ import { facesLocally } from "./face-results.js";
 import { Picture } from "./geometry.js";
 import { predictLocally } from "./local-networks.js";
 import { MIN_SCORE } from "./verify.js";
-import { filming, keptFrame, startCamera, stopCamera } from "./camera-view.js";
+import { currentFrame, filming, startCamera, stopCamera } from "./camera-view.js";
 import { request, facesOnServer, predictOnServer, modelInfo, setKeyPrompt } from "./server-api.js";
 import { initView, selected, counted, magnify, element, refresh, show } from "./view.js";
 import { privacyDetails, privacyNote } from "./privacy-text.js";
 
 const photos = []; // {name, file, image, width, height, faces}
 let current = null;
-let about = { runtime: false, face_detector: null, measures: false, examples: [] };
+let about = { runtime: false, face_detector: null, measures: false };
 
-const onDevice = () => element("stay").checked;
+const onDevice = () => element("on-device").checked;
 const localFaceDetector = () => (about.runtime ? about.face_detector : null);
-const byHand = () => onDevice() && !localFaceDetector();
+const manual = () => onDevice() && !localFaceDetector();
 
-/** What the parts for the camera and for corrections need of this one. */
+/** Context for the camera and for manual corrections. */
 const page = {
   showStatus,
   showError,
@@ -41,11 +41,11 @@ function showStatus(text) {
 }
 
 function showError(text) {
-  element("trouble").textContent = text;
+  element("error").textContent = text;
   if (text && !current?.faces) showStatus("");
 }
 
-/** Take files in, one after the other; the first of them is shown. */
+/** Add files one after the other, and show the first. */
 async function addFiles(files) {
   if (!files.length) return;
   await stopCamera(page);
@@ -55,19 +55,19 @@ async function addFiles(files) {
   for (const file of files) {
     const photo = await opened(file);
     if (!photo) {
-      problems.push(`${file.name}: this is no picture that your browser can show. Try a JPEG or PNG.`);
+      problems.push(`${file.name}: your browser cannot read this file as an image. Try a JPEG or PNG.`);
       continue;
     }
     photos.push(photo);
-    listShots();
+    listThumbnails();
     if (!first) choose((first = photo));
-    if (!byHand()) await findFaces(photo).catch((error) => problems.push(`${file.name}: ${error.message}`));
+    if (!manual()) await findFaces(photo).catch((error) => problems.push(`${file.name}: ${error.message}`));
     if (photo === current) choose(photo);
   }
   if (problems.length) showError(problems.join(" "));
 }
 
-/** A photo from a file, null where the browser cannot show it. */
+/** A photo from a file, null where the browser cannot decode it. */
 async function opened(file) {
   const image = new Image();
   image.src = URL.createObjectURL(file);
@@ -81,22 +81,22 @@ async function opened(file) {
 }
 
 async function findFaces(photo) {
-  showStatus(`Looking for faces in ${photo.name} …`);
+  showStatus(`Detecting faces in ${photo.name} …`);
   if (onDevice()) {
-    await new Promise((done) => setTimeout(done, 30)); // the networks keep this page busy: let it show first what it does
+    await new Promise((done) => setTimeout(done, 30)); // show the status first: the networks block this page
     photo.faces = await facesLocally(grayOf(photo), localFaceDetector());
   } else photo.faces = await facesOnServer(photo.file, about.measures);
 }
 
-/** Turn to a photo; where its points are not known yet, offer the way to them. */
+/** Make a photo the current one. */
 function choose(photo) {
   current = photo;
   magnify(0);
   present(photo);
-  listShots();
+  listThumbnails();
 }
 
-/** Show what is known of a photo, with one of its faces selected. */
+/** Show a photo with one of its faces selected, and the controls for it. */
 function present(photo, face = 0) {
   element("result").hidden = false;
   element("title").textContent = photo.name;
@@ -104,18 +104,18 @@ function present(photo, face = 0) {
   element("saving").hidden = !photo.faces;
   element("measures").disabled = !about.measures || (photo.faces !== null && !photo.faces.some((face) => face.measures));
   if (photo.faces) showStatus(report(photo));
-  updateEditing(photo, byHand());
+  updateEditing(photo, manual());
 }
 
 function report({ faces, name }) {
-  if (!faces.length) return `No face was found in ${name}. You can put a frame around one, or try a larger or brighter photo.`;
+  if (!faces.length) return `No face found in ${name}. Draw a frame around a face, or try a larger or brighter photo.`;
   const unsure = faces.flatMap(({ score }, i) => (score < MIN_SCORE ? [i + 1] : []));
   const which = faces.length > 1 ? `Face ${unsure.join(" and ")}` : "This";
-  const doubt = unsure.length ? ` ${which} may be no face: remove it, or frame it again.` : "";
-  return `Found ${counted(faces.length)} in ${name}.${doubt}`;
+  const warning = unsure.length ? ` ${which} may not be a face: remove it, or draw its frame again.` : "";
+  return `Found ${counted(faces.length)} in ${name}.${warning}`;
 }
 
-function listShots() {
+function listThumbnails() {
   const buttons = photos.map((photo, i) => {
     const button = document.createElement("button");
     button.type = "button";
@@ -128,16 +128,16 @@ function listShots() {
     button.onclick = async () => {
       await stopCamera(page);
       choose(photo);
-      if (!photo.faces && !byHand()) await again(photo);
-      element("shots").children[i].focus();
+      if (!photo.faces && !manual()) await detectAgain(photo);
+      element("thumbnails").children[i].focus();
     };
     return button;
   });
-  element("shots").replaceChildren(...(photos.length > 1 ? buttons : []));
+  element("thumbnails").replaceChildren(...(photos.length > 1 ? buttons : []));
 }
 
-/** Look for the faces of a photo that has no points yet. */
-async function again(photo) {
+/** Detect faces in a photo without results. */
+async function detectAgain(photo) {
   showError("");
   try {
     await findFaces(photo);
@@ -147,14 +147,14 @@ async function again(photo) {
   if (photo === current) choose(photo);
 }
 
-/** What the networks see of a photo. */
+/** The photo as a gray Picture, the networks' input. */
 function grayOf(photo) {
   if (photo.gray) return photo.gray;
   const canvas = document.createElement("canvas");
   canvas.width = photo.width;
   canvas.height = photo.height;
   const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.fillStyle = "white"; // what is see-through lies on white paper, as for the server
+  context.fillStyle = "white"; // behind transparent pixels, as on the server
   context.fillRect(0, 0, photo.width, photo.height);
   context.drawImage(photo.image, 0, 0);
   photo.gray = Picture.of(context.getImageData(0, 0, photo.width, photo.height));
@@ -162,9 +162,9 @@ function grayOf(photo) {
 }
 
 function showPrivacy() {
-  element("stay").disabled = !about.runtime;
-  element("where").textContent = privacyNote(onDevice(), about.runtime, localFaceDetector());
-  element("promise").textContent = privacyDetails(about.runtime, localFaceDetector());
+  element("on-device").disabled = !about.runtime;
+  element("privacy-note").textContent = privacyNote(onDevice(), about.runtime, localFaceDetector());
+  element("privacy-details").textContent = privacyDetails(about.runtime, localFaceDetector());
 }
 
 function initSaving() {
@@ -183,14 +183,14 @@ async function init() {
   initEditing(page);
   element("camera").onclick = () => startCamera(page);
   element("stop").onclick = () => stopCamera(page);
-  element("snap").onclick = async () => addFiles([await keptFrame(`camera ${photos.length + 1}.png`)]);
+  element("take-photo").onclick = async () => addFiles([await currentFrame(`camera ${photos.length + 1}.png`)]);
   about = await (await request("page/about.json")).json();
-  initFileInput(addFiles, showError, about.examples);
-  element("stay").onchange = async () => {
+  initFileInput(addFiles, showError);
+  element("on-device").onchange = async () => {
     showPrivacy();
     if (filming()) return startCamera(page);
     if (current) choose(current);
-    if (current && !current.faces && !byHand()) await again(current);
+    if (current && !current.faces && !manual()) await detectAgain(current);
   };
   showPrivacy();
   refresh();

@@ -1,10 +1,10 @@
-// Marks over a picture: on the page as SVG, in a downloaded picture on a canvas. Both draw the same shapes.
+// Points, rings, boxes and names over a picture: as SVG on the page, on a canvas in a saved image.
 
 import { clip } from "./geometry.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const UNSURE = 0.04; // expected error, in sides of the box, from which a point is hollow: as inference/annotate.py
-const TWO_OF_THREE = Math.sqrt(2 * Math.log(3)); // radius, in expected errors, that holds two of three points
+const UNSURE = 0.04; // expected error, in sides of the box, from which a point is hollow, as in inference/annotate.py
+const TWO_OF_THREE = Math.sqrt(2 * Math.log(3)); // radius, in expected errors, of a probability of 2/3
 const COLORS = { point: "#3cebaa", dark: "#12181c", ring: "#ffb43c", box: "#ffffff" };
 
 /** left_eye_center -> left eye center */
@@ -12,12 +12,12 @@ export function plain(name) {
   return name.replaceAll("_", " ");
 }
 
-/** Everything to draw, in px of the picture; unit: how many of them a px of the screen is. */
+/** Everything to draw, in px of the picture; unit: px of the picture per px of the screen. */
 function shapes(photo, selected, unit) {
   return photo.faces.flatMap((face, number) => {
     const own = number === selected.face;
     const named = Object.entries(face.points);
-    const dot = clip(0.03 * face.box[2], 1.2 * unit, 4 * unit); // dots must leave something of a small face to be seen
+    const dot = clip(0.03 * face.box[2], 1.2 * unit, 4 * unit); // small faces need small dots
     const rings = named.map(([name, at]) => ({
       kind: "ring", at, radius: TWO_OF_THREE * face.expected_error[name], number, name,
     }));
@@ -33,7 +33,7 @@ function shapes(photo, selected, unit) {
   });
 }
 
-/** Names in two columns beside the face, each with a line to its point; numbers, as in the table, without room for them. */
+/** Names in two columns beside the face, each with a line to its point; the table's numbers where names do not fit. */
 function labels(face, width, height, unit) {
   const size = 12 * unit;
   const line = 1.25 * size;
@@ -42,8 +42,8 @@ function labels(face, width, height, unit) {
   const sides = { start: [], end: [] };
   const longest = Math.max(...Object.keys(face.points).map((name) => name.length));
   const roomy = (text) => text * 0.55 * size + size;
-  const short = Math.min(left, width - left - side) + 0.25 * side < roomy(longest); // they may lie over cheeks, not eyes
-  const told = Object.fromEntries(Object.keys(face.points).map((name, i) => [name, short ? `${i + 1}` : plain(name)]));
+  const short = Math.min(left, width - left - side) + 0.25 * side < roomy(longest); // labels may cover cheeks, not eyes
+  const texts = Object.fromEntries(Object.keys(face.points).map((name, i) => [name, short ? `${i + 1}` : plain(name)]));
   const sorted = Object.entries(face.points).sort((a, b) => a[1][1] - b[1][1]);
   for (const [name, at] of sorted) {
     const centered = Math.abs(at[0] - middle) < 0.08 * side;
@@ -51,18 +51,18 @@ function labels(face, width, height, unit) {
     sides[centered ? fewer : at[0] > middle ? "start" : "end"].push([name, at]);
   }
   return Object.entries(sides).flatMap(([anchor, entries]) => {
-    const wide = roomy(Math.max(0, ...entries.map(([name]) => told[name].length)));
+    const wide = roomy(Math.max(0, ...entries.map(([name]) => texts[name].length)));
     const x = anchor === "start" ? Math.min(left + side, width - wide) : Math.max(left, wide);
     let y = entries.length ? entries[0][1][1] - line : 0;
     const places = entries.map(([, at]) => (y = Math.max(y + line, at[1])));
     const over = Math.max(0, y + line - height);
     return entries.map(([name, at], i) => ({
-      kind: "label", at, text: told[name], x, y: Math.max(places[i] - over, (i + 1) * line), anchor, size,
+      kind: "label", at, text: texts[name], x, y: Math.max(places[i] - over, (i + 1) * line), anchor, size,
     }));
   });
 }
 
-/** Replace what an SVG shows; the SVG's unit is a px of the picture. */
+/** Replace the content of an SVG whose unit is a px of the picture. */
 export function drawIn(svg, photo, selected, unit) {
   svg.setAttribute("viewBox", `-0.5 -0.5 ${photo.width} ${photo.height}`);
   svg.replaceChildren(...shapes(photo, selected, unit).flatMap((shape) => elements(shape, unit)));
@@ -73,8 +73,8 @@ function elements(shape, unit) {
     const { at, x, y, anchor, size } = shape;
     const line = made("line", { x1: at[0], y1: at[1], x2: x, y2: y, class: "leader", "stroke-width": unit });
     const to = x + (anchor === "start" ? 0.3 : -0.3) * size;
-    const words = { x: to, y: y + 0.35 * size, "font-size": size, "text-anchor": anchor, class: "label" };
-    const text = made("text", { ...words, "stroke-width": 3 * unit });
+    const attributes = { x: to, y: y + 0.35 * size, "font-size": size, "text-anchor": anchor, class: "label" };
+    const text = made("text", { ...attributes, "stroke-width": 3 * unit });
     text.textContent = shape.text;
     return [line, text];
   }
@@ -100,7 +100,7 @@ function made(tag, attributes) {
   return element;
 }
 
-/** The same on a canvas as large as the picture. */
+/** Draw the same on a canvas of the picture's size. */
 export function drawOn(context, photo, selected) {
   const unit = Math.max(photo.width, photo.height) / 900;
   context.translate(0.5, 0.5); // a pixel's center is a whole number here, its corner on a canvas

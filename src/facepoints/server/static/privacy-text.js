@@ -1,31 +1,28 @@
-// Where pictures go, said to the person: by the server, or in this browser, with a faceDetector or without.
+// Texts that say where photos are processed: on the server, or in this browser.
 
 function server() {
-  const here = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
-  return here ? "the program on this computer" : `the server ${location.host}`;
+  const local = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
+  return local ? "the facepoints server on this computer" : `the server ${location.host}`;
 }
 
-/** Beside the switch. onDevice: it is on; runtime, faceDetector: networks, and one that finds faces, run in this browser. */
+/** The note below the switch. onDevice: it is on; runtime, faceDetector: available in this browser. */
 export function privacyNote(onDevice, runtime, faceDetector) {
-  if (onDevice && faceDetector) return "No picture leaves your browser: it finds the faces and their points itself.";
-  if (onDevice) {
-    return "No picture leaves your browser. It cannot look for faces itself, so you put a frame around each.";
-  }
-  const way = `Photos go to ${server()}, which finds the faces, answers and forgets them.`;
-  return runtime ? way : `${way} What it takes to do without is not installed there.`;
+  if (onDevice && faceDetector) return "No image leaves your browser. It detects the faces and their points itself.";
+  if (onDevice) return "No image leaves your browser. It has no face detector: draw a frame around each face.";
+  const note = `Photos are sent to ${server()}, which does not store them.`;
+  return runtime ? note : `${note} On-device mode is not installed there.`;
 }
 
-/** The long answer. */
+/** The longer answer in the help section. */
 export function privacyDetails(runtime, faceDetector) {
   const camera = faceDetector
-    ? "A picture of the camera leaves this browser only if you keep it while that is off."
+    ? "A camera image is sent only if you take a photo while the switch is off."
     : runtime
-      ? "The camera: without it, a picture goes there only to find your face; it is followed in this browser."
-      : "The camera: a picture goes there to find your face, then small crops of it.";
-  const frames = runtime ? "" : " So does what you put a frame around.";
+      ? "While the switch is off, camera images are sent to detect your face; it is tracked in this browser."
+      : "Camera images are sent to detect your face, then 96 x 96 crops of it to track it.";
+  const frames = runtime ? "" : " The content of each frame that you draw is sent, too.";
   return (
-    `Unless “Stay on my device” is on, photos go to ${server()}.${frames} It reads them, answers and forgets them: nothing ` +
-    "is stored or written to a log. With it on, the networks run in this browser and no picture leaves it. " +
-    camera
+    `Unless “Process on this device” is on, photos are sent to ${server()}.${frames} Nothing is stored or logged. ` +
+    `With the switch on, the networks run in this browser and no image leaves it. ${camera}`
   );
 }

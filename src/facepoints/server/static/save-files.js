@@ -1,10 +1,10 @@
-// points.csv and points.json, as `facepoints predict` writes them, and the picture with its points.
+// points.csv and points.json in the format of `facepoints predict`, and the annotated image.
 
 import { drawOn } from "./overlay.js";
 
-const PLACES = ["file", "frame", "time", "face", "box_x", "box_y", "box_w", "box_h", "score"];
+const COLUMNS = ["file", "frame", "time", "face", "box_x", "box_y", "box_w", "box_h", "score"];
 
-/** All photos in one table, a line for each face. */
+/** One table of all photos, one line per face. */
 export function asCsv(photos, keypoints) {
   const measures = Object.keys(photos.flatMap((photo) => photo.faces).find((face) => face.measures)?.measures ?? {});
   const names = keypoints.flatMap((name) => [`${name}_x`, `${name}_y`, `${name}_error`]);
@@ -20,7 +20,7 @@ export function asCsv(photos, keypoints) {
       ...measures.map((name) => face.measures?.[name] ?? ""),
     ]),
   );
-  return [[...PLACES, ...names, ...measures], ...lines].map((line) => `${line.join(",")}\n`).join("");
+  return [[...COLUMNS, ...names, ...measures], ...lines].map((line) => `${line.join(",")}\n`).join("");
 }
 
 /** All photos as a list of {file, faces}. */
@@ -28,7 +28,7 @@ export function asJson(photos) {
   return `${JSON.stringify(photos.map((photo) => ({ file: photo.name, faces: photo.faces })), null, 1)}\n`;
 }
 
-/** The picture as PNG, with what is switched on drawn on it. */
+/** The annotated image as PNG, with the selected layers. */
 export async function asPng(photo, selected) {
   const canvas = document.createElement("canvas");
   canvas.width = photo.width;
@@ -39,13 +39,13 @@ export async function asPng(photo, selected) {
   return new Promise((done) => canvas.toBlob(done, "image/png"));
 }
 
-/** Hand a file to the person. */
+/** Download a file. */
 export function save(name, content, type) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(content instanceof Blob ? content : new Blob([content], { type }));
   link.download = name;
   link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000); // some browsers read it only now
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000); // some browsers read the URL late
 }
 
 function quoted(text) {

@@ -1,16 +1,16 @@
-// What the server does: it finds faces, gives points of crops, and tells of its model.
+// Requests to the server: faces of photos, points of crops, model metadata.
 
 import { SIZE } from "./geometry.js";
 
 let key = "";
 let keyPrompt = async () => "";
 
-/** Tell how to get the server's key from the person, where the server asks for one. */
-export function setKeyPrompt(ask) {
-  keyPrompt = ask;
+/** Set the function that asks the user for the API key. */
+export function setKeyPrompt(prompt) {
+  keyPrompt = prompt;
 }
 
-/** fetch that throws the server's own words. */
+/** fetch with the API key; throws an Error with the server's problem text. */
 export async function request(path, options = {}) {
   const headers = { ...options.headers, ...(key ? { Authorization: `Bearer ${key}` } : {}) };
   let response;
@@ -18,7 +18,7 @@ export async function request(path, options = {}) {
     response = await fetch(path, { ...options, headers });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Error("The server does not answer. Is it still running?");
+    throw new Error("The server cannot be reached. Is it still running?");
   }
   if (response.status === 401) {
     key = await keyPrompt(Boolean(key));
@@ -26,23 +26,23 @@ export async function request(path, options = {}) {
   }
   if (!response.ok) {
     const problem = await response.json().catch(() => ({}));
-    throw new Error(problem.detail || problem.title || `The server answered ${response.status}.`);
+    throw new Error(problem.detail || problem.title || `The server responded with status ${response.status}.`);
   }
   return response;
 }
 
-let facts = null;
+let info = null;
 
-/** {keypoints, mean_shape, mean_error}: what the model says of itself. */
+/** {keypoints, mean_shape, mean_error}: metadata of the keypoint network. */
 export async function modelInfo() {
-  facts ??= request("/v1/model").then((response) => response.json());
-  facts.catch(() => {
-    facts = null; // asked again next time
+  info ??= request("/v1/model").then((response) => response.json());
+  info.catch(() => {
+    info = null; // the next call tries again
   });
-  return facts;
+  return info;
 }
 
-/** The faces of a photo, found by the server: {box, score, points, expected_error, measures}. */
+/** Faces {box, score, points, expected_error, measures} of a photo, detected by the server. */
 export async function facesOnServer(file, measures, signal) {
   const form = new FormData();
   form.append("image", file, file.name || "photo.png");
@@ -50,7 +50,7 @@ export async function facesOnServer(file, measures, signal) {
   return (await response.json()).faces;
 }
 
-/** Points and expected errors, px of the crops, of crops (each Uint8Array of 96 x 96), by the server. */
+/** {points, errors} of crops (each Uint8Array of 96 x 96), px of the crops, predicted by the server. */
 export async function predictOnServer(crops) {
   const headers = { "Content-Type": "application/x-npy" };
   const response = await request("/v1/points", { method: "POST", body: npy(crops), headers });
@@ -58,10 +58,10 @@ export async function predictOnServer(crops) {
   return { points: answer.points, errors: answer.expected_error };
 }
 
-/** The crops as a file of NumPy: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
+/** The crops as a NumPy file: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
 function npy(crops) {
-  const words = `{'descr': '|u1', 'fortran_order': False, 'shape': (${crops.length}, ${SIZE}, ${SIZE}), }`;
-  const padded = `${words.padEnd(117)}\n`; // with the 10 bytes before it a multiple of 64
-  const head = new Uint8Array([0x93, ...new TextEncoder().encode("NUMPY"), 1, 0, padded.length, 0]);
-  return new Blob([head, padded, ...crops]);
+  const header = `{'descr': '|u1', 'fortran_order': False, 'shape': (${crops.length}, ${SIZE}, ${SIZE}), }`;
+  const padded = `${header.padEnd(117)}\n`; // a multiple of 64 with the 10 bytes before it
+  const start = new Uint8Array([0x93, ...new TextEncoder().encode("NUMPY"), 1, 0, padded.length, 0]);
+  return new Blob([start, padded, ...crops]);
 }

@@ -1,29 +1,29 @@
-// What the page shows of a photo: the picture with its marks, the tables beside it, the little label at a point.
+// The view of a photo: the picture with its points, the tables beside it, the tooltip at a point.
 
 import { drawIn, plain } from "./overlay.js";
 
 export const element = (id) => document.getElementById(id);
-const FARTHEST = 8;
+const MAX_ZOOM = 8;
 
 const MEASURES = {
-  roll: ["Head tilted", "°", "clockwise as you see it"],
-  yaw: ["Head turned", "°", "to the right of the photo"],
-  pitch: ["Head nodded", "°", "downwards"],
-  eye_distance: ["Between the eyes", " px", "middle to middle"],
-  mouth_opening: ["Mouth open", "", "eye distances, between the lips' middles"],
-  mouth_width: ["Mouth wide", "", "eye distances, corner to corner"],
-  brow_height: ["Brows high", "", "eye distances above the eyes"],
-  asymmetry: ["Halves differ", "", "eye distances, left half from right half"],
+  roll: ["Roll", "°", "clockwise in the image"],
+  yaw: ["Yaw", "°", "to the right of the photo"],
+  pitch: ["Pitch", "°", "downwards"],
+  eye_distance: ["Eye distance", " px", "between the eye centers"],
+  mouth_opening: ["Mouth opening", "", "eye distances, between the lip centers"],
+  mouth_width: ["Mouth width", "", "eye distances, corner to corner"],
+  brow_height: ["Brow height", "", "eye distances above the eyes"],
+  asymmetry: ["Asymmetry", "", "eye distances, between left and right half"],
 };
 
-/** What is selected to be shown. */
+/** The selected face, and which layers are shown. */
 export const selected = { names: false, rings: false, measures: false, face: 0 };
 let zoom = 1;
 let shown = null;
 let mirrored = false;
 let onSelected = () => {};
 
-/** Show a photo {name, image, width, height, faces}, one of its faces selected; faces null: not known yet. */
+/** Show a photo {name, image, width, height, faces} with one face selected; faces null: not detected yet. */
 export function show(photo, face = 0) {
   selected.face = face;
   shown = photo;
@@ -35,17 +35,16 @@ export function show(photo, face = 0) {
   refresh();
 }
 
-/** Show a frame of the camera, as a mirror does. */
+/** Show a camera frame, mirrored. */
 export function showLive(face, width, height) {
   mirrored = true;
   selected.face = 0;
   shown = { name: "camera", width, height, faces: face ? [face] : [] };
   element("sheet").style.setProperty("--ratio", width / height);
   drawMarks();
-  // numbers that run are of no use to anybody: the table comes with a picture that is kept
 }
 
-/** Draw marks and tables again. */
+/** Redraw points and tables. */
 export function refresh() {
   drawMarks();
   hideTip();
@@ -102,16 +101,16 @@ function choose(face) {
 }
 
 function table(caption, header, rows) {
-  const made = document.createElement("table");
-  made.createCaption().textContent = caption;
-  const head = made.createTHead().insertRow();
+  const result = document.createElement("table");
+  result.createCaption().textContent = caption;
+  const head = result.createTHead().insertRow();
   header.forEach((text, i) => {
     const cell = head.appendChild(document.createElement("th"));
     cell.scope = "col";
     cell.textContent = text;
     if (i) cell.className = "number";
   });
-  const body = made.createTBody();
+  const body = result.createTBody();
   for (const cells of rows) {
     const row = body.insertRow();
     cells.forEach((content, i) => {
@@ -120,7 +119,7 @@ function table(caption, header, rows) {
       if (i) cell.className = "number";
     });
   }
-  return made;
+  return result;
 }
 
 function pointTable(face) {
@@ -132,38 +131,38 @@ function pointTable(face) {
     button.onblur = hideTip;
     return [button, x.toFixed(1), y.toFixed(1), `± ${face.expected_error[name].toFixed(1)}`];
   });
-  const made = table("In pixels of the photo, from its top left corner", ["Point", "across", "down", "may be off"], rows);
+  const result = table("In pixels, from the top left corner", ["Point", "x", "y", "expected error"], rows);
   Object.keys(face.points).forEach((name, i) => {
-    const row = made.tBodies[0].rows[i];
+    const row = result.tBodies[0].rows[i];
     row.dataset.name = name;
     row.onpointerenter = () => point(name);
     row.onpointerleave = hideTip;
   });
-  return made;
+  return result;
 }
 
 function measureTable(measures) {
   const rows = Object.entries(MEASURES).map(([name, [title, unit, what]]) => {
     const value = measures[name];
-    const words = document.createElement("span");
-    words.innerHTML = "<span></span><br><span class=muted></span>";
-    words.firstChild.textContent = title;
-    words.lastChild.textContent = what;
+    const label = document.createElement("span");
+    label.innerHTML = "<span></span><br><span class=muted></span>";
+    label.firstChild.textContent = title;
+    label.lastChild.textContent = what;
     const places = unit === "°" || unit === " px" ? 1 : 2;
-    const told = value === null || value === undefined ? "cannot be told" : value.toFixed(places) + unit;
+    const text = value === null || value === undefined ? "undefined" : value.toFixed(places) + unit;
     const error = measures[`${name}_error`];
-    return [words, told, error === null || error === undefined ? "" : `± ${error.toFixed(places)}`];
+    return [label, text, error === null || error === undefined ? "" : `± ${error.toFixed(places)}`];
   });
-  return table("An eye distance: from the middle of one eye to the other", ["Measure", "value", "may be off"], rows);
+  return table("Lengths are in distances between the eye centers", ["Measure", "value", "standard error"], rows);
 }
 
-/** Say at a point of the selected face, or of another, which it is. */
+/** Show the tooltip of a point. */
 export function point(name, number = selected.face) {
   const face = shown?.faces?.[number];
   if (!face?.points[name]) return;
   const [x, y] = mirrored ? reflected(face, shown.width).points[name] : face.points[name];
   const tip = element("tip");
-  tip.textContent = `${plain(name)}, may be off by ${face.expected_error[name].toFixed(1)} px`;
+  tip.textContent = `${plain(name)}, expected error ${face.expected_error[name].toFixed(1)} px`;
   tip.hidden = false;
   const sheet = element("sheet");
   const half = tip.offsetWidth / 2 + 4;
@@ -184,24 +183,24 @@ export function hideTip() {
   for (const marked of document.querySelectorAll("#marks .selected, #point-table .selected")) marked.classList.remove("selected");
 }
 
-/** Larger or smaller around the middle of what is seen; factor 0: as it fits. */
+/** Zoom around the center of the visible area; factor 0: fit. */
 export function magnify(factor) {
   const stage = element("stage");
-  const seen = [
+  const center = [
     (stage.scrollLeft + stage.clientWidth / 2) / stage.scrollWidth,
     (stage.scrollTop + stage.clientHeight / 2) / stage.scrollHeight,
   ];
-  zoom = factor ? Math.min(Math.max(zoom * factor, 1), FARTHEST) : 1;
+  zoom = factor ? Math.min(Math.max(zoom * factor, 1), MAX_ZOOM) : 1;
   element("sheet").style.setProperty("--zoom", zoom);
-  stage.scrollLeft = seen[0] * stage.scrollWidth - stage.clientWidth / 2;
-  stage.scrollTop = seen[1] * stage.scrollHeight - stage.clientHeight / 2;
+  stage.scrollLeft = center[0] * stage.scrollWidth - stage.clientWidth / 2;
+  stage.scrollTop = center[1] * stage.scrollHeight - stage.clientHeight / 2;
   element("smaller").disabled = zoom <= 1;
-  element("larger").disabled = zoom >= FARTHEST;
+  element("larger").disabled = zoom >= MAX_ZOOM;
   drawMarks();
   hideTip();
 }
 
-/** Let hovering, touching, zooming and toggles work; whenSelected: what else to do when another face is selected. */
+/** Connect pointer, zoom and layer controls; whenSelected is called when another face is selected. */
 export function initView(whenSelected) {
   onSelected = whenSelected;
   const marks = element("marks");
@@ -215,7 +214,7 @@ export function initView(whenSelected) {
     choose(Number(target.dataset.face));
   });
   for (const name of ["names", "rings", "measures"]) {
-    selected[name] = element(name).checked; // a browser may remember it
+    selected[name] = element(name).checked; // browsers may restore it
     element(name).onchange = () => {
       selected[name] = element(name).checked;
       refresh();
