@@ -32,7 +32,7 @@ from facepoints.server.page import add_page
 from facepoints.server.problems import KINDS, PATH, Problem, add_error_handlers, described
 from facepoints.server.requests import decode_photo, parse_crops, read_crops, read_form
 from facepoints.server.responses import annotated_photo, face_entries, in_chunks, rounded
-from facepoints.server.workers import CancellableFaceDetector, IsCancelled, WorkQueue
+from facepoints.server.workers import CancelableFaceDetector, IsCanceled, WorkQueue
 
 _UPLOAD_PROBLEMS = described(
     *("malformed", "slow-upload", "too-large", "too-many-pixels", "wrong-type", "unreadable", "bad-parameter"),
@@ -110,10 +110,10 @@ def _add_detection(router: APIRouter, detector: Detector, queue: WorkQueue) -> N
         slot = request.state.until_sent.enter_context(queue.slot())
         content, name = await read_form(request, queue.limits, slot)
 
-        def task(is_cancelled: IsCancelled) -> tuple[int, Response]:
+        def task(is_canceled: IsCanceled) -> tuple[int, Response]:
             photo = decode_photo(content, name, queue.limits)
-            cancellable = CancellableFaceDetector(detector.face_detector, is_cancelled)
-            found = Detector(detector.network, cancellable).faces(photo)
+            cancelable = CancelableFaceDetector(detector.face_detector, is_canceled)
+            found = Detector(detector.network, cancelable).faces(photo)
             if draw:
                 return len(found), annotated_photo(photo, found)
             return len(found), JSONResponse({"file": name, "faces": face_entries(found, measured)})
@@ -132,7 +132,7 @@ def _add_detection(router: APIRouter, detector: Detector, queue: WorkQueue) -> N
         slot = request.state.until_sent.enter_context(queue.slot())
         content, is_json = await read_crops(request, queue.limits, slot)
 
-        def task(_: IsCancelled) -> tuple[int, Response]:
+        def task(_: IsCanceled) -> tuple[int, Response]:
             crops = parse_crops(content, is_json)
             found, error = detector.points(crops, source)
             body = {"points": rounded(found), "expected_error": rounded(error)}

@@ -26,7 +26,7 @@ from facepoints.server.problems import Problem
 
 T = TypeVar("T")
 
-IsCancelled = Callable[[], bool]
+IsCanceled = Callable[[], bool]
 
 _DECAY = 0.1  # weight of the latest duration in the moving average
 _FIRST_ESTIMATE = 0.1  # seconds per request, before any was processed
@@ -72,14 +72,14 @@ class WorkQueue:
             self.active -= 1
             self.memory -= slot.size
 
-    async def run(self, receive: Receive, task: Callable[[IsCancelled], T]) -> T:
+    async def run(self, receive: Receive, task: Callable[[IsCanceled], T]) -> T:
         """The task's result, computed in a worker thread; `receive`: of the request, its body already read.
 
-        Raises Problem after the request timeout and ClientDisconnect where the client disconnects. A cancelled task
-        is not started; a running one has to poll `IsCancelled`.
+        Raises Problem after the request timeout and ClientDisconnect where the client disconnects. A canceled task
+        is not started; a running one has to poll `IsCanceled`.
         """
-        cancelled = threading.Event()
-        work = asyncio.wrap_future(self._pool.submit(self._timed, lambda: task(cancelled.is_set)))
+        canceled = threading.Event()
+        work = asyncio.wrap_future(self._pool.submit(self._timed, lambda: task(canceled.is_set)))
         disconnect = asyncio.ensure_future(_disconnected(receive))
         try:
             both: set[asyncio.Future[Any]] = {work, disconnect}
@@ -87,7 +87,7 @@ class WorkQueue:
             if work.done():
                 return work.result()
         finally:
-            cancelled.set()
+            canceled.set()
             disconnect.cancel()
             work.cancel()
         if disconnect.done() and not disconnect.cancelled():
