@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# The server, from the base install: no torch. docker build -t facepoints . && docker run --rm -p 127.0.0.1:8000:8000 facepoints
+# HTTP server with the base install, without torch. docker build -t facepoints . && docker run --rm -p 127.0.0.1:8000:8000 facepoints
 
 FROM python:3.13-slim AS built
 WORKDIR /build
@@ -11,7 +11,7 @@ RUN python -m venv /venv \
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin facepoints
 COPY --from=built /venv /venv
-# nothing is written: run it with --read-only if you like
+# writes no files: can run with --read-only
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 10001:10001
 WORKDIR /
@@ -19,5 +19,5 @@ EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/health', timeout=4)"]
-# within the container all addresses; which of the host's lead there is for `docker run -p` to say
+# all addresses of the container; `docker run -p` selects those of the host
 ENTRYPOINT ["facepoints", "serve", "--host", "0.0.0.0", "--port", "8000"]
