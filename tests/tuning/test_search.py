@@ -1,4 +1,4 @@
-"""A search goes on where it stopped, judges all on the same rows, and refuses to mix studies."""
+"""A search resumes, scores all trials on the same rows, and refuses the study of another search."""
 
 from __future__ import annotations
 
@@ -18,24 +18,25 @@ from rich.console import Console
 
 from facepoints.data.dataset import LabeledFaces
 from facepoints.errors import BadChoice, BadFile, BadRun, FacepointsError, MissingExtra
+from facepoints.reports.tuning.page import write_study
 from facepoints.training.recipe import Recipe, read_toml
 from facepoints.tuning import search as search_module
 from facepoints.tuning.progress import SearchProgress
-from facepoints.tuning.results import Found
-from facepoints.tuning.search import Plan, search
+from facepoints.tuning.results import StudyResult
+from facepoints.tuning.search import Plan, tune
 from facepoints.tuning.space import Range, read_space
-from facepoints.tuning.storage import JOURNAL, open_journal, quiet_optuna, shown
+from facepoints.tuning.storage import DATABASE, default_url, open_storage, quiet_optuna, shown
 from facepoints.tuning.study import choose_pruner
 
 START = Recipe(name="small", network="plain", width=2, dense_units=8, epochs=9, batch_size=16, flip=0.5)
 SPACE = read_space(START, ["learning_rate=1e-4..1e-1", "dropout=0..0.5", "width=2,4"])
 PLAN = Plan(START, SPACE, epochs=4, trials=6)
 
-Go = Callable[..., Found]
+Go = Callable[..., StudyResult]
 
 
 class Trainings:
-    """In place of `fit`: the RMSE of a recipe at once, told epoch by epoch like a true training's."""
+    """Stands in for `fit`: the RMSE of a recipe at once, reported by epoch as in a training."""
 
     def __init__(self) -> None:
         self.recipes: list[Recipe] = []
@@ -68,8 +69,11 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> Trainings:
 
 @pytest.fixture
 def go(few_faces: LabeledFaces, tmp_path: Path) -> Go:
-    def go(plan: Plan = PLAN, data: LabeledFaces = few_faces, out: Path = tmp_path / "tune", **options: Any) -> Found:
-        return search(plan, data, out, SearchProgress(Console(file=io.StringIO()), plan.epochs), **options)
+    def go(
+        plan: Plan = PLAN, data: LabeledFaces = few_faces, out: Path = tmp_path / "tune", **options: Any
+    ) -> StudyResult:
+        progress = SearchProgress(Console(file=io.StringIO()), plan.epochs)
+        return tune(plan, data, out, progress, **options)
 
     return go
 
@@ -78,14 +82,14 @@ def test_a_search_trains_and_leaves_a_recipe_that_can_be_trained(
     few_faces: LabeledFaces, tmp_path: Path, go: Go
 ) -> None:
     plan = Plan(START, SPACE, epochs=2, trials=3)
-    found = go(plan)
+    found = go(plan, report=write_study)
     assert len(found.finished) == 3
     assert found.best is not None
-    assert found.first is not None
-    assert found.first.number == 0
+    assert found.baseline is not None
+    assert found.baseline.number == 0
     scores = json.loads((tmp_path / "tune" / "trials" / f"{found.best.number:04}" / "scores.json").read_text())
     assert found.best.rmse == pytest.approx(scores["rmse"], abs=1e-4)
-    assert found.best.rmse <= found.first.rmse
+    assert found.best.rmse <= found.baseline.rmse
     assert min(found.best.curve.values()) == pytest.approx(found.best.rmse, abs=1e-3)
     rows = {(f / "run.json").read_text().partition("validation_rows")[2] for f in (tmp_path / "tune/trials").iterdir()}
     assert len(rows) == 1
@@ -127,26 +131,22 @@ def test_the_same_command_goes_on(trainings: Trainings, go: Go) -> None:
 def test_a_trial_that_ctrl_c_stopped_is_repeated(trainings: Trainings, go: Go, tmp_path: Path) -> None:
     trainings.stop_at = 3
     with pytest.raises(KeyboardInterrupt):
-        go()
+        go(report=write_study)
     assert (tmp_path / "tune" / "best.toml").exists()
     found = go()
     assert trainings.recipes[3] == trainings.recipes[2]
     assert len(found.finished) == 6
-    assert len(found.having("failed")) == 1
-    assert not found.having("running", "waiting")
+    assert len(found.in_state("failed")) == 1
+    assert not found.in_state("running", "waiting")
 
 
 def killed(out: Path) -> None:
-    """What kill -9 leaves of a trial: it is running for ever, a line is cut short, a lock is held."""
-    with quiet_optuna():
-        study = optuna.load_study(storage=open_journal(out), study_name=START.name)
-        trial = study.ask()
+    """What kill -9 leaves of a trial: its state stays `running`."""
+    with quiet_optuna(), open_storage(default_url(out), shared=False) as storage:
+        trial = optuna.load_study(storage=storage, study_name=START.name).ask()
         for field, domain in SPACE.items():
-            domain.draw(trial, field)
+            domain.sample(trial, field)
         trial.report(7.0, 1)
-    with (out / JOURNAL).open("a") as access_log:
-        access_log.write('{"op_code":5,"worker')
-    (out / f"{JOURNAL}.lock").touch()
 
 
 def test_a_trial_that_was_killed_is_repeated(trainings: Trainings, go: Go, tmp_path: Path) -> None:
@@ -154,10 +154,10 @@ def test_a_trial_that_was_killed_is_repeated(trainings: Trainings, go: Go, tmp_p
     killed(tmp_path / "tune")
     found = go()
     assert len(found.finished) == 6
-    assert [trial.number for trial in found.having("failed")] == [3]
+    assert [trial.number for trial in found.in_state("failed")] == [3]
     again = trainings.recipes[3]
     assert again.dropout == pytest.approx(found.trials[3].values["dropout"], rel=1e-3)
-    assert not found.having("running", "waiting")
+    assert not found.in_state("running", "waiting")
 
 
 def test_trials_of_another_process_are_left_alone(trainings: Trainings, go: Go, tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_trials_of_another_process_are_left_alone(trainings: Trainings, go: Go, 
         other.set_user_attr("worker", "elsewhere:/tune")
     found = go(replace(PLAN, trials=4), out=tmp_path / "second", storage=url)
     assert len(found.finished) == 3, "the fourth is being trained elsewhere"
-    assert [trial.number for trial in found.having("running")] == [other.number]
+    assert [trial.number for trial in found.in_state("running")] == [other.number]
     own = [trial.number for trial in found.finished if trial.worker.endswith("second")]
     assert {path.name for path in (tmp_path / "second" / "trials").iterdir()} == {f"{number:04}" for number in own}
 
@@ -177,12 +177,12 @@ def test_what_diverges_is_given_up_and_never_the_best(trainings: Trainings, go: 
     trainings.diverges = True
     found = go(replace(PLAN, trials=3))
     assert [trial.state for trial in found.trials] == ["complete", "pruned", "pruned"]
-    assert found.best == found.first
+    assert found.best == found.baseline
 
 
 def test_bad_trials_are_given_up_early(trainings: Trainings, go: Go) -> None:
     found = go(replace(PLAN, trials=20))
-    pruned = found.having("pruned")
+    pruned = found.in_state("pruned")
     assert pruned
     assert all(len(trial.curve) < 4 for trial in pruned)
     assert found.importance["dropout"] == max(found.importance.values()), "only dropout matters to these trainings"
@@ -222,29 +222,29 @@ OTHERS: dict[str, tuple[Plan, str]] = {
 @pytest.mark.parametrize("other", OTHERS)
 def test_another_search_is_refused(trainings: Trainings, go: Go, tmp_path: Path, other: str) -> None:
     go(replace(PLAN, trials=1))
-    before = (tmp_path / "tune" / JOURNAL).read_bytes()
+    before = (tmp_path / "tune" / DATABASE).read_bytes()
     plan, words = OTHERS[other]
     with pytest.raises(BadRun) as refused:
         go(plan)
     assert words in str(refused.value)
-    assert (tmp_path / "tune" / JOURNAL).read_bytes() == before
+    assert (tmp_path / "tune" / DATABASE).read_bytes() == before
 
 
 def test_other_data_are_refused(trainings: Trainings, go: Go, few_faces: LabeledFaces) -> None:
     go(replace(PLAN, trials=1))
-    with pytest.raises(BadRun, match="about other data"):
+    with pytest.raises(BadRun, match="has other data"):
         go(data=few_faces.take(few_faces.row[:50]))
 
 
-def test_a_study_of_somebody_else_is_refused(trainings: Trainings, go: Go, tmp_path: Path) -> None:
+def test_a_study_of_another_program_is_refused(trainings: Trainings, go: Go, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'study.db'}"
     with quiet_optuna():
         optuna.create_study(storage=url, study_name="theirs").ask()
-    with pytest.raises(BadRun, match="was not made by `facepoints tune`"):
+    with pytest.raises(BadRun, match="was not created by `facepoints tune`"):
         go(storage=url, name="theirs")
 
 
-def test_whoever_made_a_study_and_was_killed_at_once_is_followed(trainings: Trainings, go: Go, tmp_path: Path) -> None:
+def test_a_study_whose_creator_was_killed_at_once_is_continued(trainings: Trainings, go: Go, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'study.db'}"
     with quiet_optuna():
         optuna.create_study(storage=url, study_name=START.name)
@@ -254,12 +254,12 @@ def test_whoever_made_a_study_and_was_killed_at_once_is_followed(trainings: Trai
 
 def test_two_searches_in_one_folder_are_refused(trainings: Trainings, go: Go, tmp_path: Path) -> None:
     (tmp_path / "tune").mkdir()
-    with FileLock(tmp_path / "tune" / ".search.lock"), pytest.raises(BadRun, match="another search is at work here"):
+    with FileLock(tmp_path / "tune" / ".search.lock"), pytest.raises(BadRun, match="another search is running"):
         go()
 
 
 UNREACHABLE: dict[str, tuple[type[FacepointsError], str]] = {
-    "postgresql+psycopg://me:secret@127.0.0.1:1/studies": (BadRun, "cannot be reached"),
+    "postgresql+psycopg://me:secret@127.0.0.1:1/studies": (BadRun, "cannot be opened"),
     "sqlite:////nowhere/at/all/study.db": (BadRun, "unable to open database file"),
     "study.db": (BadChoice, "not the URL of a database"),
     "redis://localhost": (BadRun, "sqlite:///FILE"),
@@ -286,10 +286,10 @@ def test_a_password_is_never_shown() -> None:
     assert "me" in shown("postgresql+psycopg://me:secret@host/studies")
 
 
-def test_a_damaged_journal_is_one_line(trainings: Trainings, go: Go, tmp_path: Path) -> None:
+def test_a_damaged_study_is_one_line(trainings: Trainings, go: Go, tmp_path: Path) -> None:
     (tmp_path / "tune").mkdir()
-    (tmp_path / "tune" / JOURNAL).write_text("no journal\nat all\n")
-    with pytest.raises(BadRun, match="damaged"):
+    (tmp_path / "tune" / DATABASE).write_text("no database\nat all\n")
+    with pytest.raises(BadRun, match="file is not a database"):
         go()
 
 

@@ -22,10 +22,10 @@ from facepoints.tuning.space import (
     Choice,
     Range,
     Space,
-    draw,
     in_words,
     nearest,
     read_space,
+    sample,
     sizes_used,
     suggested_space,
 )
@@ -37,7 +37,7 @@ START = RECIPES["cnn-flip"]
 def drawn_values(space: Space, times: int) -> list[dict[str, object]]:
     """What random trials draw from a space."""
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=3))
-    return [draw(space, study.ask()) for _ in range(times)]
+    return [sample(space, study.ask()) for _ in range(times)]
 
 
 def test_what_is_said_of_fields_is_said_of_fields_that_there_are() -> None:
@@ -75,7 +75,7 @@ def test_a_space_is_read_as_it_is_typed(typed: str) -> None:
 
 REFUSED = {
     "learnin_rate=1..2": "did you mean 'learning_rate'",
-    "width=16": "no choice",
+    "width=16": "a single value",
     "width=64..16": "low..high",
     "width=16..16": "low..high",
     "width=0..16": "expected 1 to 1,024",
@@ -87,8 +87,8 @@ REFUSED = {
     "network=plain,fife": "did you mean 'five'",
     "label_offset=true..false": "two numbers",
     "epochs=3..9": "--epochs",
-    "seed=0,1": "p_value",
-    "split=groups,last": "judged on the same",
+    "seed=0,1": "best by chance",
+    "split=groups,last": "the same for all trials",
     "angles=1,2": "rotation",
     "optimizer": "optimizer=a,b",
     "": "no field ''",

@@ -19,7 +19,7 @@ from optuna.trial import TrialState
 
 from facepoints.data.dataset import LabeledFaces
 from facepoints.data.kaggle.writer import write_training
-from facepoints.tuning.storage import close_database, open_database
+from facepoints.tuning.storage import open_storage
 
 TRIALS = 8
 COMMAND = ["tune", "cnn-flip", "--epochs=2", f"--trials={TRIALS}", "--set=width=2", "--set=dense_units=8"]
@@ -81,13 +81,12 @@ def test_two_processes_work_on_one_study(few_faces: LabeledFaces, tmp_path: Path
     workers = [start(tmp_path / "data", database, tmp_path / name) for name in ("one", "two")]
     said = [worker.communicate(timeout=600)[0] for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0], said
-    storage = open_database(database)
-    trials = optuna.load_study(storage=storage, study_name="cnn-flip").trials
-    close_database(storage)
+    with open_storage(database, shared=True) as storage:
+        trials = optuna.load_study(storage=storage, study_name="cnn-flip").trials
     finished = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
     assert len(finished) == len(trials) == TRIALS
     assert {Path(trial.user_attrs["worker"]).name for trial in trials} == {"one", "two"}
-    assert len({tuple(trial.params.values()) for trial in trials}) == TRIALS, "nobody tries what another tries"
+    assert len({tuple(trial.params.values()) for trial in trials}) == TRIALS, "no values are tried twice"
     for name in ("one", "two"):
         assert (tmp_path / name / "best.toml").exists()
         own = {path.name for path in (tmp_path / name / "trials").iterdir()}

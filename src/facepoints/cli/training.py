@@ -174,10 +174,11 @@ def tune(
 
     start = _changed(open_recipe(recipe).with_settings(changes or []), seed=seed)
     with console.status("starting torch ..."):
-        from facepoints.reports.tuning.page import print_study, write_page
+        from facepoints.reports.tuning.page import print_study, write_study
         from facepoints.training.trainer import Machine
         from facepoints.tuning.progress import SearchProgress
-        from facepoints.tuning.search import Plan, search
+        from facepoints.tuning.search import Plan
+        from facepoints.tuning.search import tune as search
         from facepoints.tuning.space import in_words, read_space, suggested_space
     space, length = read_space(start, vary or []), epochs or start.epochs
     labeled = labeled_faces(data, skip_broken, corrections)
@@ -188,7 +189,7 @@ def tune(
     progress = SearchProgress(console, length)
     try:
         where = Machine(accelerator)
-        found = search(plan, labeled, out, progress, storage=storage, name=study, machine=where, report=write_page)
+        found = search(plan, labeled, out, progress, storage=storage, name=study, machine=where, report=write_study)
     except KeyboardInterrupt:
         note(f"stopped; the same command continues the study, {out / 'study.html'} shows the trials so far")
         raise typer.Exit(130) from None

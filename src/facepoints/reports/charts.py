@@ -35,7 +35,7 @@ _VARIABLES = dict(
         strict=True,
     )
 )
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "facepoints",
     "font.family": "DejaVu Sans",  # comes with matplotlib; wider than system fonts, so that their text fits, too
@@ -159,7 +159,7 @@ def draw(alt: str, fill: Callable[[Axes], None], *, width: float = _WIDTH, heigh
     import matplotlib as mpl
     from matplotlib.figure import Figure  # no pyplot: no window system, no global state
 
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width / 72, height / 72), layout="constrained")
         fill(figure.subplots())
         return svg(figure, alt)
@@ -178,11 +178,12 @@ def svg(figure: Figure, alt: str) -> Markup:
     body = re.sub(r'<g id="[^"]*"', "<g", body)  # the second chart of a page would repeat the names
     body = re.sub(r" font-family: [^;\"]*;", "", body)
     body = re.sub(r"font: (\d[\d.]*px)[^;\"]*", r"font-size: \1", body)
-    body = re.sub(r' transform="rotate\(-0 [^"]*"|<g/>', "", body)
+    body = re.sub(r' transform="rotate\(-0 [^"]*"|<g(?: [^>]*)?/>', "", body)
     body = re.sub(
         r"#[0-9a-f]{6}(?=[;\"])", lambda m: f"var(--{_VARIABLES[m[0]]})" if m[0] in _VARIABLES else m[0], body
     )
     body = re.sub(r">\s+<", "><", body)
+    body = re.sub(r"base64,[^\"]*", lambda m: re.sub(r"\s", "", m[0]), body)
     own = hashlib.sha256((alt + body).encode()).hexdigest()[:8]
     body = re.sub(r'(id="|"#|url\(#)([mp][0-9a-f]{10})(?=[")])', rf"\g<1>\g<2>{own}", body)
     size = view[1] if view else f"0 0 {_WIDTH} {_HEIGHT}"
@@ -196,7 +197,7 @@ def save_png(plots: Sequence[Plot], path: Path, title: str) -> None:
     from matplotlib.figure import Figure
 
     rows, columns = -(-len(plots) // _COLUMNS), min(len(plots), _COLUMNS)
-    with mpl.rc_context(_STYLE), atomic_write(path) as temporary:
+    with mpl.rc_context(STYLE), atomic_write(path) as temporary:
         figure = Figure(figsize=(4.6 * columns, 3.3 * rows + 0.4), layout="constrained", dpi=110)
         figure.suptitle(_plain(title))
         every = list(figure.subplots(rows, columns, squeeze=False).flat)

@@ -1,4 +1,4 @@
-"""How far a search is: best so far, trials done and pruned, time left."""
+"""Progress of a search: best trial so far, finished and pruned trials, time left."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from facepoints.tuning.results import Found
+from facepoints.tuning.results import StudyResult
 
 
 class SearchProgress:
-    """One bar over all trials in a terminal; a line per finished trial, there and elsewhere."""
+    """One bar over all trials in a terminal; everywhere a line for each finished trial."""
 
     def __init__(self, console: Console, epochs: int) -> None:
         self.console = console
@@ -27,10 +27,10 @@ class SearchProgress:
         self._began = time.monotonic()
 
     @contextmanager
-    def over(self, found: Found, trials: int | None, seconds: float | None) -> Iterator[None]:
-        """Show the search while the block lasts; `found` is what the study holds already."""
+    def over(self, result: StudyResult, trials: int | None, seconds: float | None) -> Iterator[None]:
+        """Show progress within the block; `result` is the study before it."""
         self._trials, self._seconds, self._began = trials, seconds, time.monotonic()
-        self._finished = self._before = len(found.finished)
+        self._finished = self._before = len(result.finished)
         if not self.console.is_terminal:
             yield
             return
@@ -44,33 +44,32 @@ class SearchProgress:
             expand=True,
         )
         with self._bar:
-            self._task = self._bar.add_task("", total=1, at="", state=self._state(found), left="")
+            self._task = self._bar.add_task("", total=1, at="", state=self._state(result), left="")
             yield
         self._bar = None
 
     def trial_began(self, number: int) -> None:
         """A training starts."""
         self._number = number
-        self._update(0, f"trial {number}, epoch 1/{self.epochs}")
+        self.epoch_ended(0)
 
-    def epoch_ended(self, epoch: int, rmse: float) -> None:
-        """An epoch of it is judged."""
+    def epoch_ended(self, epoch: int) -> None:
+        """An epoch of it is complete."""
         self._update(epoch, f"trial {self._number}, epoch {min(epoch + 1, self.epochs)}/{self.epochs}")
 
-    def trial_ended(self, found: Found, number: int) -> None:
-        """A trial is complete, pruned or failed: its line, and what all found so far."""
-        self._finished = len(found.finished)
-        trial = next(trial for trial in found.trials if trial.number == number)
-        result = "no result" if trial.rmse is None else f"{trial.rmse:.3f} px"
+    def trial_ended(self, result: StudyResult, number: int) -> None:
+        """Print the line of a complete, pruned or failed trial."""
+        self._finished = len(result.finished)
+        trial = next(trial for trial in result.trials if trial.number == number)
+        score = "no result" if trial.rmse is None else f"{trial.rmse:.3f} px"
         if trial.state == "pruned":
-            result += f", given up after epoch {max(trial.curve, default=0)}"
-        changes = {f: v for f, v in trial.values.items() if v != getattr(found.recipe, f)}
-        words = ", ".join(f"{field} {value}" for field, value in changes.items()) or "the recipe as it is"
-        mark = "[bold green]" if found.best is not None and found.best.number == number else "[default]"
-        left = "" if self._bar else f" · {self._state(found)} · {self._left(0)}".rstrip(" ·")
-        self.console.print(f"{mark}trial {number}: {result}[/] [dim]{words}[/]{left}", highlight=False, soft_wrap=True)
+            score += f", pruned after epoch {max(trial.curve, default=0)}"
+        style = "bold green" if result.best is not None and result.best.number == number else "default"
+        left = "" if self._bar else f" · {self._state(result)} · {self._left(0)}".rstrip(" ·")
+        line = f"[{style}]trial {number}: {score}[/] [dim]{result.changes(trial)}[/]{left}"
+        self.console.print(line, highlight=False, soft_wrap=True)
         if self._bar is not None:
-            self._bar.update(self._task, state=self._state(found))
+            self._bar.update(self._task, state=self._state(result))
             self._update(0, "")
 
     def _update(self, epoch: int, at: str) -> None:
@@ -82,13 +81,13 @@ class SearchProgress:
         parts += [] if self._seconds is None else [spent / self._seconds]
         self._bar.update(self._task, completed=min(1.0, max(parts, default=0.0)), at=at, left=self._left(share))
 
-    def _state(self, found: Found) -> str:
+    def _state(self, result: StudyResult) -> str:
         of = "" if self._trials is None else f"/{self._trials}"
-        best = "" if found.best is None else f", best {found.best.rmse:.3f} px (trial {found.best.number})"
-        return f"{len(found.finished)}{of} done, {len(found.having('pruned'))} pruned{best}"
+        best = "" if result.best is None else f", best {result.best.rmse:.3f} px (trial {result.best.number})"
+        return f"{len(result.finished)}{of} done, {len(result.in_state('pruned'))} pruned{best}"
 
     def _left(self, share: float) -> str:
-        """Time left, from how fast the study, with all who work on it, went since we joined."""
+        """Time left, from the speed of all processes since this one joined the study."""
         spent = time.monotonic() - self._began
         lefts = [] if self._seconds is None else [self._seconds - spent]
         done = self._finished - self._before + share

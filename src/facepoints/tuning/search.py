@@ -1,10 +1,12 @@
-"""Many recipes, one yardstick: Optuna proposes, each trial is a short training, all are judged on the same rows."""
+"""Hyperparameter search: Optuna proposes values, each trial is a short training, all are scored on the same rows."""
 
 from __future__ import annotations
 
 import math
 import platform
+import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,18 +25,13 @@ from facepoints.training.recipe import Recipe
 from facepoints.training.run_folder import MODEL_FILE
 from facepoints.training.trainer import Machine
 from facepoints.tuning.progress import SearchProgress
-from facepoints.tuning.results import Found, collect, lighten, write_found
-from facepoints.tuning.space import Space, draw
-from facepoints.tuning.storage import (
-    alone_in,
-    close_database,
-    open_database,
-    open_journal,
-    plain_errors,
-    quiet_optuna,
-    shown,
-)
-from facepoints.tuning.study import About, enough, open_study, repeat_lost_trials
+from facepoints.tuning.results import StudyResult, remove_weights, study_result
+from facepoints.tuning.space import Space, sample
+from facepoints.tuning.storage import default_url, exclusive, one_line_errors, open_storage, quiet_optuna, shown
+from facepoints.tuning.study import StudyIdentity, enough, open_study, repeat_lost_trials
+
+REPORT_EVERY = 30.0
+"""Seconds between reports: drawing the charts takes a second or two."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,7 @@ class Plan:
     epochs: int
     """of each trial"""
     trials: int | None = None
-    """finished ones of the whole study, whoever trained them; None: until the time is over"""
+    """finished trials of the whole study, by all processes; None: no limit"""
     seconds: float | None = None
     """after which this process starts no further trial"""
 
@@ -54,13 +51,8 @@ class Plan:
         """The recipe of a trial."""
         return self.recipe.replace(epochs=self.epochs, **values)
 
-    def best_recipe(self, values: Mapping[str, Any]) -> Recipe:
-        """The recipe to train in earnest, with as many epochs as the first one."""
-        recipe = self.recipe
-        return recipe.replace(name=f"{recipe.name}-tuned", summary=f"{recipe.name}, as a search found it", **values)
 
-
-def search(
+def tune(
     plan: Plan,
     data: LabeledFaces,
     out: Path,
@@ -69,38 +61,40 @@ def search(
     storage: str | None = None,
     name: str = "",
     machine: Machine | None = None,
-    report: Callable[[Found, Path], None] = lambda found, out: None,
-) -> Found:
-    """Run trials until the plan is fulfilled; leave best.toml and study.json in `out`, each trial's run in out/trials.
+    report: Callable[[StudyResult, Path], None] = lambda result, out: None,
+) -> StudyResult:
+    """Run trials until the plan is fulfilled; each trial's run folder is in out/trials.
 
-    `report` is told what was found and `out` after each trial and at the end, however it comes.
+    `report(result, out)` is called after trials, at most every REPORT_EVERY seconds, and at the end, also after an
+    exception.
 
-    The same call goes on with a study that was stopped; several processes, each with an `out` of its own, work on one
-    study in the same `storage`. Raises BadRun where the study there is about something else.
+    The same call continues an interrupted search; several processes, each with its own `out`, work on one study in the
+    same `storage`. Raises BadRun if the study there is of another search.
     """
-    name = name or plan.recipe.name
-    teacher = plan.recipe.teacher
-    if teacher and not (Path(teacher) / MODEL_FILE).exists():
-        raise BadChoice(f"teacher={teacher}: each trial would train it; train it once and give --set teacher=RUN")
     recipe = plan.recipe
+    name = name or recipe.name
+    if recipe.teacher and not (Path(recipe.teacher) / MODEL_FILE).exists():
+        raise BadChoice(
+            f"teacher={recipe.teacher}: every trial would train it; train it once and pass --set teacher=RUN"
+        )
     rows = split(data.only(recipe.keypoints), recipe.split, recipe.validation_fraction, recipe.seed)
-    about = About(recipe, plan.space, plan.epochs, fingerprint(data))
-    place, alone = shown(storage) if storage else str(out), storage is None
-    with quiet_optuna(), plain_errors(storage):
-        database = open_database(storage) if storage else None  # before the folder: out of reach, it leaves none
-        try:
-            with alone_in(out):
-                study = open_study(about, database or open_journal(out), name, place, trials=plan.trials, alone=alone)
-                repeat_lost_trials(study, _worker(out), alone=alone)
-                return _Search(study, plan, data, rows, out, progress, machine, report).run()
-        finally:
-            if database:
-                close_database(database)
+    identity = StudyIdentity(recipe, plan.space, plan.epochs, fingerprint(data))
+    shared = storage is not None
+    url = storage or default_url(out)
+    with quiet_optuna(), one_line_errors(out), ExitStack() as stack:
+        if not shared:  # a shared database is opened first: if it is unreachable no folder is created
+            stack.enter_context(exclusive(out))
+        database = stack.enter_context(open_storage(url, shared=shared))
+        if shared:
+            stack.enter_context(exclusive(out))
+        study = open_study(identity, database, name, shown(url), trials=plan.trials, shared=shared)
+        repeat_lost_trials(study, _worker(out), shared=shared)
+        return _Search(study, plan, data, rows, out, progress, machine, report).run()
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Search:
-    """A study at work; what Optuna calls for each trial, and after it."""
+    """A running study: what Optuna calls for each trial, and after it."""
 
     study: Study
     plan: Plan
@@ -109,54 +103,51 @@ class _Search:
     out: Path
     progress: SearchProgress
     machine: Machine | None
-    report: Callable[[Found, Path], None]
+    report: Callable[[StudyResult, Path], None]
+    reported: float = 0.0
+    """time of the last report"""
 
-    def run(self) -> Found:
-        """Trials until there are enough."""
+    def run(self) -> StudyResult:
+        """Run trials until there are enough."""
         plan = self.plan
         try:
             if not enough(self.study, plan.trials):
-                with self.progress.over(self._found(), plan.trials, plan.seconds):
+                with self.progress.over(self._result(), plan.trials, plan.seconds):
                     self.study.optimize(self.train, timeout=plan.seconds, callbacks=[self.ended])
         finally:
-            found = self._keep()
-        return found
+            result = self._result()
+            self.report(result, self.out)
+        return result
 
     def ended(self, study: Study, trial: FrozenTrial) -> None:
-        """A trial is over."""
-        found = self._keep()
-        self.progress.trial_ended(found, trial.number)
-        lighten(self.out / "trials", found)
+        """Report a finished trial."""
+        result = self._result()
+        if time.monotonic() - self.reported > REPORT_EVERY:
+            self.report(result, self.out)
+            self.reported = time.monotonic()
+        self.progress.trial_ended(result, trial.number)
+        remove_weights(self.out / "trials", result)
         if enough(study, self.plan.trials):
             study.stop()
 
-    def _found(self) -> Found:
-        return collect(self.study, self.plan.recipe, self.plan.space, self.plan.epochs)
-
-    def _keep(self) -> Found:
-        found = self._found()
-        if found.best is not None:
-            write_found(found, self.out, self.plan.best_recipe(found.best.values))
-        self.report(found, self.out)
-        return found
+    def _result(self) -> StudyResult:
+        return study_result(self.study, self.plan.recipe, self.plan.space, self.plan.epochs)
 
     def train(self, trial: Trial) -> float:
-        """Draw a recipe, train it, give its validation RMSE."""
+        """Sample values, train the recipe with them, and return its validation RMSE in px."""
         trial.set_user_attr("worker", _worker(self.out))
-        values = draw(self.plan.space, trial)
-        trial.set_user_attr("values", values)  # as trained: rounded, where the sampler gave twelve digits
+        values = sample(self.plan.space, trial)
+        trial.set_user_attr("values", values)  # as trained: the sampler's values are rounded to four digits
         self.progress.trial_began(trial.number)
-        folder = self.out / "trials" / f"{trial.number:04}"
-        watch = _EpochReport(trial, self.progress)
         try:
             scores = fit(
                 self.plan.trial_recipe(values),
                 self.data,
-                folder,
+                self.out / "trials" / f"{trial.number:04}",
                 rows=self.rows,
                 force=True,
                 machine=self.machine,
-                callbacks=[watch],
+                callbacks=[_EpochReport(trial, self.progress)],
             )
         except torch.OutOfMemoryError:
             raise optuna.TrialPruned("too large for this device") from None
@@ -167,7 +158,7 @@ class _Search:
 
 
 class _EpochReport(Callback):
-    """Tells the study each epoch's validation RMSE, and ends a training that Optuna gives up."""
+    """Reports each epoch's validation RMSE to the study, and stops a training that Optuna prunes."""
 
     def __init__(self, trial: Trial, progress: SearchProgress) -> None:
         self.trial = trial
@@ -180,11 +171,11 @@ class _EpochReport(Callback):
         if not (math.isfinite(rmse) and math.isfinite(loss)):
             raise optuna.TrialPruned(f"diverged in epoch {epoch}")
         self.trial.report(rmse, epoch)
-        self.progress.epoch_ended(epoch, rmse)
+        self.progress.epoch_ended(epoch)
         if epoch < (trainer.max_epochs or 0) and self.trial.should_prune():
-            raise optuna.TrialPruned(f"given up after epoch {epoch}")
+            raise optuna.TrialPruned(f"pruned after epoch {epoch}")
 
 
 def _worker(out: Path) -> str:
-    """Who trains: this machine, in this folder."""
+    """This process: machine and folder."""
     return f"{platform.node()}:{out.resolve()}"

@@ -1,8 +1,8 @@
-"""What a search varies: for each field a range or a choice, as typed, or as the field suggests by itself.
+"""The search space: for each field a range or a choice, from the command line or by default.
 
 learning_rate=1e-4..1e-2        a range; its scale is logarithmic where that suits the field or its length
 width=16,32,64                  a choice
-dropout                         what suits the field, around the recipe's own value
+dropout                         the default range or choice around the recipe's own value
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ from facepoints.training.recipe import Recipe
 Value = str | int | float | bool
 
 LOGARITHMIC = frozenset({"learning_rate", "weight_decay"})
-"""Fields whose values are compared as ratios, however short the range."""
+"""Fields with a logarithmic scale for every range."""
 
 _DECADES = 2.0
-"""A range of any field that spans so many powers of ten is searched as ratios, too."""
+"""Ranges of any field over at least so many powers of ten also have a logarithmic scale."""
 
-_ROWS = "it decides which rows are judged, and all trials must be judged on the same"
+_ROWS = "it selects the validation rows, which must be the same for all trials"
 FIXED = {
-    "name": "it changes nothing",
-    "summary": "it changes nothing",
+    "name": "it has no effect",
+    "summary": "it has no effect",
     "keypoints": _ROWS,
     "split": _ROWS,
     "validation_fraction": _ROWS,
-    "seed": "the best of several seeds is luck",
-    "epochs": "the longest would win; say with --epochs how long each trial trains",
+    "seed": "the best of several seeds is best by chance",
+    "epochs": "the longest training would win; --epochs sets the epochs of each trial",
     "angles": "it is a list; vary rotation instead",
-    "folds": "the most would win, at as many times the cost; search for one network, then train several",
-    "kinds": "it is a list; vary network instead",
-    "teacher": "it would be trained for each trial; give a trained one with --set teacher=RUN",
+    "folds": "the largest ensemble would win; tune one network, then train several",
+    "ensemble_networks": "it is a list; vary network instead",
+    "teacher": "every trial would train it; pass a trained one with --set teacher=RUN",
 }
-"""Fields that no search varies, and why."""
+"""Fields that cannot be varied, with the reason."""
 
 
 @dataclass(frozen=True)
@@ -62,22 +62,22 @@ class Range:
 
     @property
     def distribution(self) -> BaseDistribution:
-        """What Optuna calls it."""
+        """The distribution in Optuna."""
         if self.whole:
             return IntDistribution(int(self.low), int(self.high), log=self.log)
         return FloatDistribution(self.low, self.high, log=self.log)
 
     def nearest(self, value: Any) -> Value:
-        """The value of the range that lies nearest."""
+        """The nearest value of the range."""
         near = min(max(value, self.low), self.high)
         return int(near) if self.whole else float(near)
 
-    def draw(self, trial: Trial, field: str) -> Value:
-        """What the sampler asks for, with four digits."""
+    def sample(self, trial: Trial, field: str) -> Value:
+        """The sampler's value, rounded to four digits."""
         if self.whole:
             return trial.suggest_int(field, int(self.low), int(self.high), log=self.log)
         exact = trial.suggest_float(field, self.low, self.high, log=self.log)
-        typed = exact == float(f"{exact:.12g}")  # the first trial's values are the recipe's, to the last digit
+        typed = exact == float(f"{exact:.12g}")  # the first trial has the recipe's values, which are not rounded
         return exact if typed else self.nearest(float(f"{exact:.4g}"))
 
 
@@ -92,24 +92,24 @@ class Choice:
 
     @property
     def distribution(self) -> BaseDistribution:
-        """What Optuna calls it."""
+        """The distribution in Optuna."""
         return CategoricalDistribution(self.values)
 
     def nearest(self, value: Any) -> Value:
-        """The value itself if it is offered, else the nearest number or the first word."""
+        """The value itself if it is one of the choices, else the nearest number or the first choice."""
         if value in self.values:
             return next(v for v in self.values if v == value)
         if isinstance(value, str):
             return self.values[0]
         return min(self.values, key=lambda v: abs(float(v) - value))
 
-    def draw(self, trial: Trial, field: str) -> Value:
-        """What the sampler asks for."""
+    def sample(self, trial: Trial, field: str) -> Value:
+        """The sampler's value."""
         return cast("Value", trial.suggest_categorical(field, self.values))
 
 
 Space = dict[str, Range | Choice]
-"""field of a recipe -> what a trial may take for it"""
+"""field of a recipe -> its range or choice"""
 
 
 def _times(*factors: float) -> Callable[[Any], Choice]:
@@ -138,30 +138,30 @@ SUGGESTED: dict[str, Callable[[Any], Range | Choice]] = {
     "contrast": _up_to(0.6),
     "missing": lambda own: Choice(tuple(STRATEGIES)),
 }
-"""field -> what suits it, from the recipe's own value, which always lies within"""
+"""field -> default range or choice, from the recipe's own value, which it contains"""
 
 _SIZES = {"width", "kernel", "dense_units", "dropout"}
 
 
 def suggested_space(recipe: Recipe, data: LabeledFaces) -> Space:
-    """What to vary where nobody says: sizes that the network knows, its training, augmentation, filling."""
+    """The default space: sizes that affect the network, optimization, augmentation, imputation."""
     chosen = data.only(recipe.keypoints)
     idle = _SIZES - sizes_used(recipe)
     if recipe.angles:
-        idle.add("rotation")  # the angles go before it
+        idle.add("rotation")  # `angles` has precedence
     if chosen.keypoints.lone_sides():
         idle.add("flip")
     space = {field: suit(getattr(recipe, field)) for field, suit in SUGGESTED.items() if field not in idle}
-    if not chosen.observed.all(axis=1).any():  # without complete rows there would be nothing left to train on
+    if not chosen.observed.all(axis=1).any():  # without complete rows `drop` would leave no training rows
         space["missing"] = Choice(tuple(strategy for strategy in STRATEGIES if strategy != "drop"))
     return space
 
 
 def sizes_used(recipe: Recipe) -> set[str]:
-    """Which fields of its size the recipe's network has a use for: those that change what is built."""
+    """The size fields that change the recipe's network."""
     smallest = replace(recipe, width=8, kernel=3, dense_units=16, dropout=0.1)
     larger = {"width": 16, "kernel": 5, "dense_units": 32, "dropout": 0.2}
-    with torch.random.fork_rng(devices=[]):  # building draws weights; the caller's random state is not ours
+    with torch.random.fork_rng(devices=[]):  # building initializes weights from the global random state
         plain = repr(build(recipe.network, 2, size_of(smallest)))
         return {
             f for f, v in larger.items() if repr(build(recipe.network, 2, size_of(smallest.replace(**{f: v})))) != plain
@@ -169,9 +169,9 @@ def sizes_used(recipe: Recipe) -> set[str]:
 
 
 def read_space(recipe: Recipe, typed: Iterable[str]) -> Space:
-    """The space of `field=low..high`, `field=a,b,c` and `field` as typed.
+    """The space from arguments `field=low..high`, `field=a,b,c` and `field`.
 
-    Raises BadChoice, with the nearest name or the limits, for what no recipe can be.
+    Raises BadChoice for unknown fields and unsupported values.
     """
     return dict(_read_one(recipe, text) for text in typed)
 
@@ -181,18 +181,18 @@ def _read_one(recipe: Recipe, text: str) -> tuple[str, Range | Choice]:
     if field not in recipe.as_table():
         raise unknown("field", field, set(recipe.as_table()) - set(FIXED))
     if field in FIXED:
-        raise BadChoice(f"--vary {field}: no search varies it: {FIXED[field]}")
+        raise BadChoice(f"--vary {field}: cannot be varied: {FIXED[field]}")
     if not equals:
         if field not in SUGGESTED:
-            raise BadChoice(f"--vary {field}: say between what, such as {field}=a,b or, for numbers, {field}=low..high")
+            raise BadChoice(
+                f"--vary {field}: it has no default range, expected {field}=a,b or, for numbers, {field}=low..high"
+            )
         return field, SUGGESTED[field](getattr(recipe, field))
     if ".." in values:
         return field, _range(recipe, field, values)
     chosen = tuple(dict.fromkeys(_value(recipe, field, item) for item in values.split(",") if item.strip()))
     if len(chosen) < 2:
-        raise BadChoice(
-            f"--vary {text}: one value is no choice; expected {field}=a,b or, for numbers, {field}=low..high"
-        )
+        raise BadChoice(f"--vary {text}: a single value, expected {field}=a,b or, for numbers, {field}=low..high")
     for name in chosen if field == "network" else ():
         if name not in NETWORKS:
             raise unknown("network", str(name), NETWORKS)
@@ -215,16 +215,16 @@ def _value(recipe: Recipe, field: str, text: str) -> Value:
     return value
 
 
-def draw(space: Space, trial: Trial) -> dict[str, Value]:
-    """A value for each field, as the study's sampler asks for it."""
-    return {field: domain.draw(trial, field) for field, domain in space.items()}
+def sample(space: Space, trial: Trial) -> dict[str, Value]:
+    """The sampler's value for each field."""
+    return {field: domain.sample(trial, field) for field, domain in space.items()}
 
 
 def nearest(space: Space, recipe: Recipe) -> dict[str, Value]:
-    """The place of the space that is nearest to the recipe: where a search starts."""
+    """The values nearest to the recipe: the first trial of a search."""
     return {field: domain.nearest(getattr(recipe, field)) for field, domain in space.items()}
 
 
 def in_words(space: Mapping[str, Range | Choice]) -> dict[str, str]:
-    """field -> its range or choice, as it would be typed: what studies keep and are compared by."""
+    """field -> its range or choice as text, which a study stores to compare search spaces."""
     return {field: str(domain) for field, domain in space.items()}

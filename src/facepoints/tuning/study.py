@@ -1,10 +1,10 @@
-"""The study that Optuna keeps: made or found again, checked to be about the same, its lost trials queued again.
+"""The Optuna study of a search: created or loaded, checked to be of the same search, lost trials queued again.
 
 The sampler is TPE, which Optuna's tutorial "Efficient Optimization Algorithms" (from Ozaki et al., IEICE Transactions
-J103-D, 2020) recommends for deep learning where trials are few and some fields are choices; multivariate, as fields
-hang together (Falkner et al., "BOHB", ICML 2018). Its variant for groups is for spaces whose fields come and go; ours
-stay. The pruner is Hyperband, the tutorial's companion of TPE, once each of its brackets can give TPE more than the ten
-trials that it starts with; for shorter searches Hyperband's documentation advises against it, and the median decides.
+J103-D, 2020) recommends for deep learning with few trials and categorical fields; multivariate, as fields interact
+(Falkner et al., "BOHB", ICML 2018). The pruner is Hyperband, the tutorial's companion of TPE, if each of its brackets
+can give TPE more than its ten startup trials; for shorter searches Hyperband's documentation advises against it, and
+the median pruner is used.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from facepoints.tuning.space import Space, in_words, nearest
 from facepoints.tuning.storage import ATTEMPTS
 
 STARTUP = 10
-"""Trials drawn at random before TPE models anything: Optuna's default."""
+"""Random trials before TPE: Optuna's default."""
 
-_REDUCTION = 3  # Hyperband's default: a third of the trials goes on at each rung
+_REDUCTION = 3  # Hyperband's default: a third of the trials continues at each rung
 _IDENTITY = "facepoints"
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 @dataclass(frozen=True)
-class About:
-    """What a study is about: whoever works on it must mean the same."""
+class StudyIdentity:
+    """What all processes that work on a study must have in common."""
 
     recipe: Recipe
     space: Space
@@ -45,75 +45,64 @@ class About:
     """fingerprint"""
 
     def as_table(self) -> dict[str, Any]:
-        """The same as JSON holds it."""
+        """The same in types of JSON."""
         space = in_words(self.space)
         return {"recipe": self.recipe.as_table(), "epochs": self.epochs, "space": space, "data": self.data}
 
 
-def open_study(about: About, storage: BaseStorage, name: str, place: str, *, trials: int | None, alone: bool) -> Study:
-    """The study of this name, a new one where there is none; raises BadRun if it is about something else.
+def open_study(
+    identity: StudyIdentity, storage: BaseStorage, name: str, place: str, *, trials: int | None, shared: bool
+) -> Study:
+    """The study of this name, created if absent; raises BadRun if it is of another search.
 
-    `place` names the storage in errors; `alone`: nobody else works on it, so that its random draws can be repeated.
+    `place` is the name of the storage in errors. A study that is not `shared` samples reproducibly.
     """
-    study = _found(storage, name) or _made(about, storage, name) or optuna.load_study(storage=storage, study_name=name)
-    _refuse_another(_identity(study, about.as_table()), about.as_table(), f"the study '{name}' in {place}")
-    if not study.get_trials(deepcopy=False):
-        study.enqueue_trial(nearest(about.space, about.recipe))
-    # going on, a seed must not repeat the random draws made before; nor, with several processes, each other's
-    seed = about.recipe.seed * 100_003 + len(study.get_trials(deepcopy=False)) if alone else None
-    study.sampler = TPESampler(seed=seed, n_startup_trials=STARTUP, multivariate=True, constant_liar=True)
-    study.pruner = choose_pruner(about.epochs, trials)
-    return study
-
-
-def _found(storage: BaseStorage, name: str) -> Study | None:
-    try:
-        return optuna.load_study(storage=storage, study_name=name)
-    except KeyError:
-        return None
-
-
-def _made(about: About, storage: BaseStorage, name: str) -> Study | None:
-    """A new study that says what it is about and has the recipe queued; None if another process was faster."""
+    own = identity.as_table()
     try:
         study = optuna.create_study(storage=storage, study_name=name, direction="minimize")
+        study.set_user_attr(_IDENTITY, own)
     except optuna.exceptions.DuplicatedStudyError:
-        return None
-    study.set_user_attr(_IDENTITY, about.as_table())
-    study.enqueue_trial(nearest(about.space, about.recipe))
+        study = optuna.load_study(storage=storage, study_name=name)
+        _refuse_another(_stored_identity(study, own), own, f"the study '{name}' in {place}")
+    if not study.get_trials(deepcopy=False):
+        study.enqueue_trial(nearest(identity.space, identity.recipe), skip_if_exists=True)
+    # a resumed search must not repeat the random numbers of the first part, nor processes those of each other
+    seed = None if shared else identity.recipe.seed * 100_003 + len(study.get_trials(deepcopy=False))
+    study.sampler = TPESampler(seed=seed, n_startup_trials=STARTUP, multivariate=True, constant_liar=True)
+    study.pruner = choose_pruner(identity.epochs, trials)
     return study
 
 
 def choose_pruner(epochs: int, trials: int | None) -> BasePruner:
-    """Hyperband where the search is long enough for it, else the median rule (reasons: see the module's text)."""
+    """Hyperband if the search is long enough for it, else the median pruner (see the module's docstring)."""
     brackets = int(math.log(epochs, _REDUCTION)) + 1
     if trials is not None and trials > 2 * STARTUP * brackets:
         return HyperbandPruner(min_resource=1, max_resource=epochs, reduction_factor=_REDUCTION)
     return MedianPruner(n_startup_trials=5, n_warmup_steps=1 + epochs // 3)
 
 
-def _identity(study: Study, own: dict[str, Any]) -> dict[str, Any]:
-    """What a study says that it is about. Whoever made it may not have come to that yet, or been killed before."""
+def _stored_identity(study: Study, own: dict[str, Any]) -> dict[str, Any]:
+    """The identity in the study. The process that created the study may not have written it yet, or never will."""
     for _ in range(20):
-        if (about := study.user_attrs.get(_IDENTITY)) is not None:
-            return dict(about)
+        if (stored := study.user_attrs.get(_IDENTITY)) is not None:
+            return dict(stored)
         if study.get_trials(deepcopy=False):
-            break
+            raise BadRun(
+                f"the study '{study.study_name}' was not created by `facepoints tune`; choose another name with --study"
+            )
         time.sleep(0.1)
-    else:
-        study.set_user_attr(_IDENTITY, own)
-        return own
-    raise BadRun(f"the study '{study.study_name}' was not made by `facepoints tune`; choose another name with --study")
+    study.set_user_attr(_IDENTITY, own)
+    return own
 
 
 def _refuse_another(there: dict[str, Any], here: dict[str, Any], what: str) -> None:
-    """Raise BadRun if two identities differ, with the first difference."""
-    remedy = "Choose another --out, or with --storage another --study, or repeat the command that began it"
-    fields = [f for f in here["recipe"] if f not in ("name", "summary")]
-    for field in fields:
-        if there["recipe"].get(field, here["recipe"][field]) != here["recipe"][field]:
-            values = f"{field} is {there['recipe'][field]!r} there, {here['recipe'][field]!r} here"
-            raise BadRun(f"{what} is about another recipe ({values}). {remedy}")
+    """Raise BadRun with the first difference of two identities."""
+    remedy = "Choose another --out (with --storage: another --study), or repeat the command that started it"
+    for field in here["recipe"]:
+        value = there["recipe"].get(field, here["recipe"][field])
+        if field not in ("name", "summary") and value != here["recipe"][field]:
+            values = f"{field} is {value!r} there, {here['recipe'][field]!r} here"
+            raise BadRun(f"{what} has another recipe ({values}). {remedy}")
     if there["epochs"] != here["epochs"]:
         raise BadRun(f"{what} has trials of {there['epochs']} epochs, not {here['epochs']}. {remedy}")
     for field in [*there["space"], *here["space"]]:
@@ -121,31 +110,31 @@ def _refuse_another(there: dict[str, Any], here: dict[str, Any], what: str) -> N
         if then != now:
             raise BadRun(f"{what} has another search space ({field} varies over {then} there, {now} here). {remedy}")
     if there["data"] != here["data"]:
-        raise BadRun(f"{what} is about other data. {remedy}")
+        raise BadRun(f"{what} has other data. {remedy}")
 
 
-def repeat_lost_trials(study: Study, worker: str, *, alone: bool) -> None:
-    """Put trials that a killed or stopped process of ours left back into the queue.
+def repeat_lost_trials(study: Study, worker: str, *, shared: bool) -> None:
+    """Queue the trials again that a killed or interrupted process of this worker left.
 
-    `alone`: nobody else works on the study, so whatever is still running there died.
+    In a study that is not `shared` every running trial is lost.
     """
-    again = RetryHeartbeatStaleTrialCallback(max_retry=ATTEMPTS)
+    retry = RetryHeartbeatStaleTrialCallback(max_retry=ATTEMPTS)
     trials = study.get_trials(deepcopy=False)
     repeated = {number for trial in trials for number in trial.system_attrs.get("retry_history", [])}
     for trial in trials:
-        ours = alone or trial.user_attrs.get("worker") == worker
+        ours = not shared or trial.user_attrs.get("worker") == worker
         if trial.state is TrialState.RUNNING and ours:
             study.tell(trial.number, state=TrialState.FAIL)
-            again(study, trial)
+            retry(study, trial)
         elif trial.state is TrialState.FAIL and trial.user_attrs.get("stopped") and trial.number not in repeated:
-            again(study, trial)
+            retry(study, trial)
 
 
 def enough(study: Study, trials: int | None) -> bool:
-    """Are as many trials finished, or at work elsewhere, as are wanted?"""
+    """Are as many trials finished, or running in other processes, as requested?"""
     if trials is None:
         return False
     if not any(trial.state is TrialState.RUNNING for trial in study.get_trials(deepcopy=False)):
         return len(study.get_trials(deepcopy=False, states=_FINISHED)) >= trials
-    optuna.storages.fail_stale_trials(study)  # the dead are not waited for
+    optuna.storages.fail_stale_trials(study)  # lost trials do not count
     return len(study.get_trials(deepcopy=False, states=(*_FINISHED, TrialState.RUNNING))) >= trials
