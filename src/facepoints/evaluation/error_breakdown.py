@@ -1,35 +1,34 @@
-"""Where a model errs: RMSE by what may make a face hard, each figure with its interval."""
+"""Error breakdown: RMSE by head pose, image quality and missing labels, with intervals."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.data.dataset import LabeledFaces
-from facepoints.evaluation.face_properties import FaceFacts, Fact
+from facepoints.evaluation.face_properties import FaceProperties, FaceProperty
 from facepoints.metrics import rmse_interval, source_name, squared_error_sums
-from facepoints.reports.charts import Plot, Trace
 
 BINS = 6
-"""Parts of equally many faces that a scale is cut into."""
+"""Number of bins of equally many faces for each property."""
 FEWEST = 15
-"""Faces without which a part is not told of."""
-FAR = 5.0
-"""A face counts as wrongly labeled here when its RMSE is more than so many times that of its source's median face."""
+"""Minimum number of faces for a bin."""
+OUTLIER = 5.0
+"""Faces whose RMSE is more than this many times the median RMSE per face of their source count as mislabeled."""
 _PATTERNS = 8
 
 
 @dataclass(frozen=True)
-class Part:
-    """The faces of one stretch of a scale, or of one kind."""
+class Bin:
+    """Faces with similar values of a property."""
 
     faces: int
-    middle: float
-    """median of the faces' values"""
+    median: float
+    """of the values"""
     low: float
     high: float
     rmse: float
@@ -37,33 +36,21 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Hardness:
-    """RMSE along one scale, for each source apart: their labels are not the same points."""
+class PropertyScores:
+    """RMSE by one property, separately for each source: their labels are not the same points."""
 
     column: str
     title: str
-    by_source: dict[str, tuple[Part, ...]]
+    by_source: dict[str, tuple[Bin, ...]]
     excess: float
-    """share of all squared error that would go if every part were as good as the source's median part"""
+    """share of all squared error that would vanish if every bin were as good as the median bin of its source"""
     worst: str
-    """what the faces of the worst part are like: "turned to the left", "in the middle" """
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    def plot(self) -> Plot:
-        """One line of dots a source."""
-        traces = []
-        for name, parts in self.by_source.items():
-            low, high = (np.array([p.interval[i] for p in parts]) for i in (0, 1))
-            x, y = np.array([p.middle for p in parts]), np.array([p.rmse for p in parts])
-            traces.append(Trace(f"source {name}", x, y, low, high, dots=True))
-        return Plot(self.title, tuple(traces), self.title, "RMSE, px")
+    """description of the faces in the worst bin: "turned to the left" """
 
 
 @dataclass(frozen=True)
 class PatternScore:
-    """The faces that lack exactly the same labels."""
+    """Faces that lack exactly the same labels."""
 
     missing: tuple[str, ...]
     faces: int
@@ -71,61 +58,58 @@ class PatternScore:
     interval: tuple[float, float] | None
 
 
-def believable(rmse: NDArray[np.float64], data: LabeledFaces) -> NDArray[np.bool_]:
-    """(n,) which labeled faces are compared: one whose labels lie elsewhere altogether outweighs fifty hard ones."""
+def plausible(rmse: NDArray[np.float64], data: LabeledFaces) -> NDArray[np.bool_]:
+    """(n,) labeled faces without outliers: a mislabeled face would outweigh fifty difficult ones."""
     labeled: NDArray[np.bool_] = np.asarray(data.observed.any(axis=1))
     good = np.array(labeled)
     for source in np.unique(data.source[labeled]):
         rows = labeled & (data.source == source)
-        good[rows] = rmse[rows] <= FAR * np.median(rmse[rows])
+        good[rows] = rmse[rows] <= OUTLIER * np.median(rmse[rows])
     return good
 
 
-def hardness(
+def property_scores(
     data: LabeledFaces,
     predicted: NDArray[np.floating[Any]],
-    facts: FaceFacts,
+    properties: FaceProperties,
     groups: NDArray[np.int64],
     among: NDArray[np.bool_],
-) -> list[Hardness]:
-    """What errs where, of the faces `among` (n,): the scale whose bad end costs most first.
-
-    Scales on which too few faces lie are absent.
-    """
+) -> list[PropertyScores]:
+    """RMSE by property of the faces `among` (n,), the largest excess error first; absent for too few faces."""
     sums, counts = squared_error_sums(predicted, data.points, data.observed)
     found = []
-    for fact in facts.facts:
+    for one in properties.properties:
         by_source, excess, worst = {}, 0.0, (-1.0, "")
         for source in np.unique(data.source):
-            rows = np.flatnonzero((data.source == source) & among & np.isfinite(fact.values))
-            parts = _parts(fact, rows)
+            rows = np.flatnonzero((data.source == source) & among & np.isfinite(one.values))
+            parts = _bins(one, rows)
             if len(parts) < 2:
                 continue
-            told = [_part(fact, part, sums, counts, groups) for part in parts]
-            by_source[source_name(int(source))] = tuple(told)
-            usual = float(np.median([p.rmse for p in told])) ** 2
+            bins = [_bin(one, part, sums, counts, groups) for part in parts]
+            by_source[source_name(int(source))] = tuple(bins)
+            usual = float(np.median([b.rmse for b in bins])) ** 2
             over = [float(sums[part].sum() - usual * counts[part].sum()) for part in parts]
             excess += sum(max(0.0, o) for o in over)
             most = int(np.argmax(over))
-            words = {0: fact.low, len(parts) - 1: fact.high}.get(most, "in the middle of the scale")
-            worst = max(worst, (over[most], words))
+            description = {0: one.low, len(parts) - 1: one.high}.get(most, "in the middle of the scale")
+            worst = max(worst, (over[most], description))
         if by_source:
             share = excess / max(float(sums[among].sum()), 1e-12)
-            found.append(Hardness(fact.column, fact.title, by_source, share, worst[1]))
-    return sorted(found, key=lambda h: -h.excess)
+            found.append(PropertyScores(one.column, one.title, by_source, share, worst[1]))
+    return sorted(found, key=lambda found: -found.excess)
 
 
 def pattern_scores(
     data: LabeledFaces,
     predicted: NDArray[np.floating[Any]],
-    facts: FaceFacts,
+    properties: FaceProperties,
     groups: NDArray[np.int64],
     among: NDArray[np.bool_],
 ) -> list[PatternScore]:
     """RMSE of the most frequent patterns of missing labels, most faces first."""
     sums, counts = squared_error_sums(predicted, data.points, data.observed)
     rows_of: dict[tuple[str, ...], list[int]] = {}
-    for i, missing in enumerate(facts.missing):
+    for i, missing in enumerate(properties.missing):
         if among[i]:
             rows_of.setdefault(missing, []).append(i)
     found = []
@@ -138,23 +122,23 @@ def pattern_scores(
     return found
 
 
-def _parts(fact: Fact, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """The rows in the order of their values, cut into parts of equally many."""
+def _bins(one: FaceProperty, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """The rows sorted by their values, in bins of equally many."""
     bins = min(BINS, len(rows) // FEWEST)
     if bins < 2:
         return []
-    order = rows[np.argsort(fact.values[rows], kind="stable")]
+    order = rows[np.argsort(one.values[rows], kind="stable")]
     return [part for part in np.array_split(order, bins) if len(part)]
 
 
-def _part(
-    fact: Fact,
+def _bin(
+    one: FaceProperty,
     rows: NDArray[np.int64],
     sums: NDArray[np.float64],
     counts: NDArray[np.int64],
     groups: NDArray[np.int64],
-) -> Part:
-    values = fact.values[rows]
+) -> Bin:
+    values = one.values[rows]
     rmse = math.sqrt(sums[rows].sum() / counts[rows].sum())
     interval = rmse_interval(sums[rows], counts[rows], groups=groups[rows]) or (rmse, rmse)
-    return Part(len(rows), float(np.median(values)), float(values.min()), float(values.max()), rmse, interval)
+    return Bin(len(rows), float(np.median(values)), float(values.min()), float(values.max()), rmse, interval)

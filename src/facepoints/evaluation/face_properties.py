@@ -1,4 +1,4 @@
-"""What may make a face hard: how the head is held, how the picture is, which labels are missing. One value a face."""
+"""Properties of a face that may make it difficult: head pose, image quality, missing labels."""
 
 from __future__ import annotations
 
@@ -13,46 +13,47 @@ from facepoints.data.image_quality import quality
 
 
 @dataclass(frozen=True)
-class Fact:
+class FaceProperty:
     """A property of n faces."""
 
     column: str
     """its name in per_face.csv"""
     title: str
-    """its name and unit on the page"""
+    """its name and unit in the report"""
     values: NDArray[np.float64]
-    """(n,), NaN where it cannot be told"""
+    """(n,), NaN where unknown"""
     low: str
     high: str
-    """what a face at either end of the scale is like: "faces whose eyes are close" """
+    """description of a face at either end of the scale: "blurred" """
 
 
 @dataclass(frozen=True)
-class FaceFacts:
+class FaceProperties:
     """All properties of n faces."""
 
-    facts: tuple[Fact, ...]
+    properties: tuple[FaceProperty, ...]
     missing: tuple[tuple[str, ...], ...]
-    """for each face the points that nobody labeled"""
+    """for each face the keypoints without a label"""
 
 
-def face_facts(data: LabeledFaces) -> FaceFacts:
-    """Pose by the labels, quality by the pixels. Keypoint sets without eyes have no pose."""
-    facts = []
+def face_properties(data: LabeledFaces) -> FaceProperties:
+    """Head pose from the labels, quality from the pixels. Keypoint sets without eyes have no pose."""
+    found = []
     pose = head_pose(data)
     if pose is not None:
-        facts += [
-            Fact("yaw", "yaw, degrees", pose.yaw, "turned to the left", "turned to the right"),
-            Fact("pitch", "pitch, degrees", pose.pitch, "facing up", "facing down"),
-            Fact("roll", "roll, degrees", pose.roll, "tilted to the left", "tilted to the right"),
-            Fact("eye_distance", "size: eye distance, px", pose.eye_distance, "small", "large"),
+        found += [
+            FaceProperty("yaw", "yaw, degrees", pose.yaw, "turned to the left", "turned to the right"),
+            FaceProperty("pitch", "pitch, degrees", pose.pitch, "facing up", "facing down"),
+            FaceProperty("roll", "roll, degrees", pose.roll, "tilted to the left", "tilted to the right"),
+            FaceProperty("eye_distance", "size: eye distance, px", pose.eye_distance, "small", "large"),
         ]
-    found = quality(data.faces)
-    facts += [
-        Fact("sharpness", "sharpness: edges to contrast", found.sharpness, "blurred", "sharp"),
-        Fact("brightness", "brightness, mean grey value", found.brightness, "dark", "bright"),
-        Fact("contrast", "contrast, deviation of grey", found.contrast, "flat", "of high contrast"),
+    image = quality(data.faces)
+    found += [
+        FaceProperty("sharpness", "sharpness: edges to contrast", image.sharpness, "blurred", "sharp"),
+        FaceProperty("brightness", "brightness, mean gray value", image.brightness, "dark", "bright"),
+        FaceProperty(
+            "contrast", "contrast, standard deviation of gray", image.contrast, "low in contrast", "high in contrast"
+        ),
     ]
     names = np.array(data.keypoints.names)
-    missing = tuple(tuple(names[~seen].tolist()) for seen in data.observed)
-    return FaceFacts(tuple(facts), missing)
+    return FaceProperties(tuple(found), tuple(tuple(names[~known].tolist()) for known in data.observed))

@@ -1,9 +1,8 @@
-"""What the labels would allow at best: how far two people lie apart who labeled one picture.
+"""Label noise: a lower bound of the RMSE, from images that were labeled twice.
 
-A model that always gave the true place would still differ from its labels by their noise. Where one picture stands in
-two rows with labels of their own, the difference of the two has twice the variance of one label about the truth (they
-err independently), so the RMSE of a single label is the root mean square difference of a coordinate / sqrt(2):
-Dahlberg, "Statistical Methods for Medical and Biological Students" (1940), chapter IX.
+A perfect model still differs from its labels by their noise. Where an image occurs in two rows with independent labels,
+their difference has twice the variance of one label, so the RMSE of a single label is the root mean square difference
+of a coordinate / sqrt(2): Dahlberg, "Statistical Methods for Medical and Biological Students" (1940), chapter IX.
 """
 
 from __future__ import annotations
@@ -20,35 +19,35 @@ from facepoints.data.similarity import ALIKE
 from facepoints.metrics import rmse_interval, source_name
 
 OUTLYING = 4.0
-"""Two labels of a point are not both right where they are farther apart than this many times the usual distance's
-standard deviation; of honest pairs one in 3,000 is (Rayleigh: exp(-4 ** 2 / 2))."""
+"""Two labels of a point farther apart than this many standard deviations of a coordinate difference are an outlier;
+of correct pairs one in 3,000 is (Rayleigh: exp(-4 ** 2 / 2))."""
 FEWEST = 10
-"""Pairs of labels from which noise is stated."""
-_COPY = 1e-3  # px: labels that agree so well were copied, not given twice
+"""Minimum number of label pairs for an estimate."""
+_COPY = 1e-3  # px: labels that agree so well are copies
 
 
 @dataclass(frozen=True)
 class LabelNoise:
-    """Of one source."""
+    """Label noise of one source."""
 
     source: str
     rmse: float
-    """px, of a single label about the truth: the lowest RMSE that any model can hope for on such labels"""
+    """px, of a single label: the lowest RMSE that a model can reach on such labels"""
     interval: tuple[float, float] | None
-    """95 % bootstrap over pairs of pictures"""
+    """95 % bootstrap over image pairs"""
     pictures: int
-    """pictures that stand in two rows with labels of their own"""
+    """images in two rows with independent labels"""
     points: int
-    """pairs of labels that were compared"""
+    """label pairs compared"""
     outlying: int
-    """pairs of labels left out, as one of the two must be wrong"""
+    """label pairs left out as outliers"""
     copied: int
-    """pairs of pictures left out, as their labels are the same"""
+    """image pairs left out, as their labels are copies"""
 
 
 def label_noise(data: LabeledFaces, near_duplicates: list[NearDuplicates] | None = None) -> list[LabelNoise]:
-    """For each source what its twins tell; a source with too few is absent. Looks for twins if none are given."""
-    # enlarged or brightened copies, which are less alike, take ten times as long to find and are few
+    """The noise of each source; absent where it has too few near-duplicates, which are searched for unless given."""
+    # enlarged or brightened copies take ten times as long to find and are few
     pairs = find_near_duplicates(data.faces, ALIKE) if near_duplicates is None else near_duplicates
     found = []
     for source in np.unique(data.source).tolist():
@@ -66,7 +65,7 @@ def _of_pairs(data: LabeledFaces, pairs: list[NearDuplicates], source: str) -> L
         both = data.observed[pair.first] & data.observed[pair.second]
         if not both.any():
             continue
-        # the second picture may be moved or enlarged a little: its labels are compared where the first one has them
+        # the second image may be shifted or scaled a little: its labels are compared in its own pixels
         moved = data.points[pair.first, both].astype(np.float64) @ pair.matrix[:, :2].T + pair.matrix[:, 2]
         difference = moved - data.points[pair.second, both]
         if np.abs(difference).max() < _COPY:
@@ -77,8 +76,8 @@ def _of_pairs(data: LabeledFaces, pairs: list[NearDuplicates], source: str) -> L
         return None
     distance = np.concatenate([np.hypot(*d.T) for d in differences])
     # the median of a Rayleigh distribution is sqrt(2 ln 2) standard deviations of a coordinate
-    usual = float(np.median(distance)) / math.sqrt(2 * math.log(2))
-    kept = [d[np.hypot(*d.T) <= OUTLYING * usual] for d in differences]
+    deviation = float(np.median(distance)) / math.sqrt(2 * math.log(2))
+    kept = [d[np.hypot(*d.T) <= OUTLYING * deviation] for d in differences]
     points = sum(len(d) for d in kept)
     if points < FEWEST:
         return None

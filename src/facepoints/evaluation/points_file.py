@@ -1,9 +1,9 @@
-"""Somebody else's points as a table: any program can be judged on the same yardstick. The format is in docs/data.md.
+"""Points of any program as a table (CSV), so that it is evaluated like a model. The format is in docs/data.md.
 
     row,nose_tip_x,nose_tip_y,nose_tip_error,...
 
-`row` is the 0-based row of the labels; without that column line after line stands for row after row. `<name>_error`,
-for all points or for none, is the RMSE in pixels that the program expects of the point's two coordinates.
+`row` is the 0-based row of the labels; without that column the lines are the rows in order. `<name>_error`, for all
+points or for none, is the expected RMSE in pixels of the two coordinates of the point.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from facepoints.evaluation.predictor import HeldOutRows, ModelFacts, Predictions
 from facepoints.keypoints import KeypointSet
 
 ROW = "row"
-_FARTHEST = 10_000.0  # px: points may lie outside the face, but what is farther is no place on a picture
-_REMEDY = "Mend the line or export the table again."
+_FARTHEST = 10_000.0  # px: points may lie outside the face, but not as far as that
+_REMEDY = "Correct the line or export the table again."
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class PointsFile:
     name: str
     keypoints: KeypointSet
     row: NDArray[np.int64]
-    """(m,): which row of the labels each line is about"""
+    """(m,): row of the labels"""
     line: NDArray[np.int64]
-    """(m,): where it stands in the file"""
+    """(m,): line in the file"""
     points: NDArray[np.float64]
     """(m, k, 2) px, NaN where empty"""
     expected_error: NDArray[np.float64] | None
@@ -52,28 +52,28 @@ class PointsFile:
     def held_out_rows(self, data: LabeledFaces) -> HeldOutRows:
         return unknown_training(data)
 
-    def answer(self, data: LabeledFaces, *, flip: bool = False) -> Predictions:
-        """The lines of these faces; BadFile where a face has no line, or a labeled point no answer."""
+    def predict(self, data: LabeledFaces, *, flip: bool = False) -> Predictions:
+        """The lines of these faces; BadFile where a face has no line, or a labeled point no prediction."""
         if flip:
-            raise BadChoice(f"{self.name}: a table cannot be asked about mirrored faces. Leave out --flip")
+            raise BadChoice(f"{self.name}: a table of points has no mirrored faces. Leave out --flip")
         at = {row: i for i, row in enumerate(self.row.tolist())}
         absent = [row for row in data.row.tolist() if row not in at]
         if absent:
             which = ", ".join(map(str, absent[:3])) + (", ..." if len(absent) > 3 else "")
             raise BadFile(
                 f"{self.name}: no points for {len(absent):,} of the {len(data):,} rows to score (row {which}). "
-                "Answer every face, or say with --rows-of RUN which rows to score"
+                "Predict every face, or select the rows to score with --rows-of RUN"
             )
         index = np.array([at[row] for row in data.row.tolist()], np.int64)
         order = [self.keypoints.index(name) for name in data.keypoints.names if name in self.keypoints.names]
         known = np.isfinite(self.points[index][:, order]).all(axis=2)
-        silent = np.argwhere(data.only(self.keypoints.names).observed & ~known)
-        if len(silent):
-            face, point = silent[0].tolist()
+        absent_points = np.argwhere(data.only(self.keypoints.names).observed & ~known)
+        if len(absent_points):
+            face, point = absent_points[0].tolist()
             raise BadFile(
-                f"{self.name} line {self.line[index[face]]:,}: no answer for {self.keypoints.names[order[point]]}, "
-                f"which row {data.row[face]:,} has labeled ({len(silent):,} such). Leaving out hard points would "
-                "flatter: let the table give a place for each, such as the mean face's"
+                f"{self.name} line {self.line[index[face]]:,}: no prediction for {self.keypoints.names[order[point]]}, "
+                f"which is labeled in row {data.row[face]:,} ({len(absent_points):,} such). Every labeled point must be "
+                "predicted, for instance by the mean shape: leaving out difficult points would improve the score"
             )
         expected = None if self.expected_error is None else self.expected_error[index]
         return Predictions(self.points[index], expected)
@@ -83,7 +83,7 @@ class PointsFile:
 
 
 def read_points_file(path: Path, data: LabeledFaces) -> PointsFile:
-    """The table in a .csv file or a .zip with one; `data` are the faces that it is about. Raises BadFile."""
+    """The table in a .csv file or a .zip with one; `data`: the faces of its rows. Raises BadFile."""
     with open_csv(path) as csv:
         keypoints, columns, errors = _columns(csv, data)
         rows: list[int] = []
@@ -114,7 +114,7 @@ def _columns(csv: CsvFile, data: LabeledFaces) -> tuple[KeypointSet, list[int], 
     known = (*data.keypoints.columns, *(f"{name}_error" for name in data.keypoints.names), ROW)
     for column in csv.header:
         if column not in known:
-            what = f"column '{column}' is none of the data's points{near(column, known)}"
+            what = f"column '{column}' is not a keypoint of the data{near(column, known)}"
             raise csv.bad(1, what, "Rename or remove it.")
     names = [n for n in data.keypoints.names if any(f"{n}_{part}" in csv.header for part in ("x", "y", "error"))]
     if not names:
@@ -135,11 +135,11 @@ def _check_rows(csv: CsvFile, rows: NDArray[np.int64], lines: list[int], data: L
     if rows.max() > last:
         at = int(np.flatnonzero(rows > last)[0])
         what = f"row {rows[at]:,} is not in the data, whose last row is {last:,}"
-        raise csv.bad(lines[at], what, "Give the table of these very faces, or a column 'row'.")
+        raise csv.bad(lines[at], what, "Give the table of these faces, or add a column 'row'.")
     _, first = np.unique(rows, return_index=True)
     if len(first) < len(rows):
         at = int(np.setdiff1d(np.arange(len(rows)), first)[0])
-        raise csv.bad(lines[at], f"row {rows[at]:,} is there twice", _REMEDY)
+        raise csv.bad(lines[at], f"row {rows[at]:,} occurs twice", _REMEDY)
 
 
 def _row(field: bytes) -> int:

@@ -1,125 +1,113 @@
-"""What is judged: anything that says where the points of a face are. A run, a model file, a table of points. No torch.
+"""Everything that maps faces to points has one interface, and one function opens it. No torch.
 
-Predictor            what judging asks of each of them
+Predictor            interface
 ├── TrainedRun       a run folder (trained_run.py)
-├── DetectorModel    whatever answers pictures, such as an ONNX file
-└── PointsFile       a table that somebody else's program wrote (points_file.py)
+├── OnnxPredictor    an ONNX file, or the bundled weights
+├── PointsFile       a table of points, written by any program (points_file.py)
+└── MeanPredictor    the mean of several predictors
+
+open_predictor       MODEL argument -> Predictor
 """
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.data.dataset import LabeledFaces, fingerprint
-from facepoints.errors import BadChoice
+from facepoints.errors import BadChoice, BadRun
 from facepoints.evaluation.run_summary import RunSummary
 from facepoints.keypoints import KeypointSet
 
-_CALLS, _LONG_ENOUGH = 5, 0.3  # calls at least, seconds
+if TYPE_CHECKING:
+    from facepoints.inference.detector import Detector
 
-RowKind = Literal["validation", "unseen", "all"]
-"""Which rows are scored: those that a run kept aside, those whose pictures it has not seen, or every one."""
+_CALLS, _LONG_ENOUGH = 5, 0.3  # minimum number of timed calls, and their minimum total in seconds
+
+RowKind = Literal["validation", "held-out", "all"]
+"""Scored rows: the validation rows of a run, other rows whose images it was not trained on, or all rows."""
+ModelKind = Literal["run", "ONNX file", "table of points"]
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a predictor says of n faces."""
+    """Predictions for n faces."""
 
     points: NDArray[np.floating[Any]]
-    """(n, k, 2) px of the face; NaN only where nothing was labeled"""
+    """(n, k, 2) px of the face; NaN only where no label is observed"""
     expected_error: NDArray[np.floating[Any]] | None
-    """(n, k) px: the RMSE that it expects of each point's two coordinates; None where it does not say"""
+    """(n, k) px: expected RMSE of the two coordinates of each point; None where the predictor gives none"""
 
 
 @dataclass(frozen=True)
 class HeldOutRows:
-    """The rows of some data that a predictor may be judged on."""
+    """The rows of a data set on which a predictor may be evaluated."""
 
     chosen: NDArray[np.bool_]
     """(n,)"""
     kind: RowKind
-    why: str
-    """in words: "1,058 validation rows; 5,991 rows left out: trained on" """
-    sure: bool = True
-    """is it known that none of them was trained on?"""
+    description: str
+    """such as "1,058 validation rows; 5,991 training rows left out" """
 
     def as_dict(self) -> dict[str, object]:
         """For scores.json."""
         left_out = int((~self.chosen).sum())
-        return {"rows": self.kind, "rows_in_words": self.why, "rows_left_out": left_out}
+        return {"rows": self.kind, "rows_description": self.description, "rows_left_out": left_out}
 
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What is known of a predictor beside its answers; None where it does not apply."""
+    """Properties of a predictor; None where unknown."""
 
-    kind: Literal["run", "model file", "table of points"]
+    kind: ModelKind
     parameters: int | None = None
     training_seconds: float | None = None
 
 
 class Predictor(Protocol):
-    """Says where points are, and on which rows it is fair to ask."""
+    """Maps faces to points, and knows on which rows it was trained."""
 
     @property
     def name(self) -> str:
-        """What tables call it."""
+        """Its name in tables and messages."""
 
     @property
     def keypoints(self) -> KeypointSet:
-        """The k points it answers."""
+        """The k keypoints that it predicts."""
 
     @property
     def facts(self) -> ModelFacts:
-        """Its size and its training."""
+        """Kind, size and training time."""
 
     @property
     def summary(self) -> RunSummary | None:
-        """How it was trained, for the page."""
+        """The training, for the report."""
 
     def held_out_rows(self, data: LabeledFaces) -> HeldOutRows:
         """The rows that it was not trained on, as far as is known."""
 
-    def answer(self, data: LabeledFaces, *, flip: bool = False) -> Predictions:
-        """Its points on these faces; `flip` averages with what it says of the mirrored face."""
+    def predict(self, data: LabeledFaces, *, flip: bool = False) -> Predictions:
+        """Points (n, k, 2) of these faces; `flip` averages with the predictions for the mirrored faces."""
 
     def milliseconds(self, data: LabeledFaces) -> float | None:
-        """Per face, with all of these in one batch, on one thread where it can choose; None where nothing computes."""
-
-
-class Detector(Protocol):
-    """What a model file becomes: pictures in, points out."""
-
-    @property
-    def keypoints(self) -> KeypointSet:
-        """The k points it answers."""
-
-    @property
-    def trained_on(self) -> Mapping[str, Any]:
-        """What its file tells of the data behind it; files of older versions tell less."""
-
-    def points(
-        self, crops: NDArray[np.uint8], source: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-        """crops (n, 96, 96), source (n,) -> points (n, k, 2) px, expected error (n, k) px."""
-
-    def points_with_flip(self, crops: NDArray[np.uint8], source: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Just the points, averaged with those of the mirrored crops."""
+        """Time per face, with all of these in one batch; None where nothing is computed."""
 
 
 @dataclass(frozen=True)
-class DetectorModel:
-    """A model file under a name."""
+class OnnxPredictor:
+    """An ONNX file, or the bundled weights."""
 
     name: str
     detector: Detector
+    points_only: bool = False
+    """predict no expected errors; saves a third of the time with `flip`"""
 
     @property
     def keypoints(self) -> KeypointSet:
@@ -127,34 +115,121 @@ class DetectorModel:
 
     @property
     def facts(self) -> ModelFacts:
-        return ModelFacts("model file")
+        return ModelFacts("ONNX file")
 
     @property
     def summary(self) -> None:
         return None
 
     def held_out_rows(self, data: LabeledFaces) -> HeldOutRows:
-        """The rows that were kept aside, of the data it was trained on; of other data every row."""
-        told = self.detector.trained_on
-        if told.get("fingerprint") != fingerprint(data) or "validation_rows" not in told:
+        """The validation rows of the data set that it was trained on; all rows of other data."""
+        training = self.detector.trained_on
+        if training.get("fingerprint") != fingerprint(data) or "validation_rows" not in training:
             return unknown_training(data)
-        chosen = np.isin(data.row, told["validation_rows"])
-        words = f"{chosen.sum():,} validation rows; {(~chosen).sum():,} rows left out: trained on"
-        return HeldOutRows(chosen, "validation", words)
+        return validation_rows(np.isin(data.row, training["validation_rows"]))
 
-    def answer(self, data: LabeledFaces, *, flip: bool = False) -> Predictions:
-        points, expected_error = self.detector.points(np.asarray(data.faces), data.source)
+    def predict(self, data: LabeledFaces, *, flip: bool = False) -> Predictions:
+        faces = np.asarray(data.faces)
         if flip:
             check_mirror(self.name, self.keypoints)
-            points = self.detector.points_with_flip(np.asarray(data.faces), data.source)
+        expected_error = None
+        if not (flip and self.points_only):
+            points, expected_error = self.detector.points(faces, data.source)
+        if flip:
+            points = self.detector.points_with_flip(faces, data.source)
         return Predictions(points, expected_error)
 
     def milliseconds(self, data: LabeledFaces) -> float | None:
-        return timed(lambda: self.answer(data), len(data))
+        return timed(lambda: self.predict(data), len(data))
+
+
+@dataclass(frozen=True)
+class MeanPredictor:
+    """The mean of the points of several predictors, for the keypoints that all of them predict."""
+
+    members: tuple[Predictor, ...]
+
+    @property
+    def name(self) -> str:
+        return " + ".join(member.name for member in self.members)
+
+    @property
+    def keypoints(self) -> KeypointSet:
+        others = [set(member.keypoints.names) for member in self.members[1:]]
+        names = tuple(name for name in self.members[0].keypoints.names if all(name in other for other in others))
+        if not names:
+            raise BadChoice(f"{self.name}: these models have no keypoint in common. Leave one out")
+        return KeypointSet(names)
+
+    @property
+    def facts(self) -> ModelFacts:
+        return self.members[0].facts
+
+    @property
+    def summary(self) -> None:
+        return None
+
+    def held_out_rows(self, data: LabeledFaces) -> HeldOutRows:
+        own = [member.held_out_rows(data) for member in self.members]
+        chosen = np.logical_and.reduce([rows.chosen for rows in own])
+        return HeldOutRows(chosen, "held-out", f"{chosen.sum():,} rows that none of the models was trained on")
+
+    def predict(self, data: LabeledFaces, *, flip: bool = False) -> Predictions:
+        each = [in_order(member.predict(data, flip=flip), member, self.keypoints) for member in self.members]
+        return Predictions(np.mean([one.points for one in each], axis=0, dtype=np.float64), None)
+
+    def milliseconds(self, data: LabeledFaces) -> float | None:
+        return timed(lambda: self.predict(data), len(data))
+
+
+def open_predictor(
+    model: Path | str | None,
+    data: LabeledFaces | None = None,
+    *,
+    threads: int | None = None,
+    points_only: bool = False,
+) -> Predictor:
+    """A run folder, an ONNX file, a table of points for the rows of `data`, or None for the bundled weights.
+
+    points_only: predict no expected errors, and with a run all keypoints of its training data, of which those without
+    an output get their mean shape. Raises BadRun or BadFile where the model is absent or damaged.
+    """
+    kind = "ONNX file" if model is None else model_kind(model)
+    if model is None or kind == "ONNX file":
+        from facepoints.inference.detector import load
+
+        name = "flagship" if model is None else Path(model).name
+        return OnnxPredictor(name, load(model, threads=threads), points_only)
+    if kind == "table of points":
+        from facepoints.evaluation.points_file import read_points_file
+
+        if data is None:
+            raise BadChoice(f"{model}: a table of points can only be evaluated. Give a run folder or an .onnx file")
+        return read_points_file(Path(model), data)
+    from facepoints.evaluation.trained_run import open_run  # imports torch
+
+    return open_run(Path(model), all_keypoints=points_only)
+
+
+def model_kind(model: Path | str) -> ModelKind:
+    """What a MODEL argument names, by its suffix; raises BadRun where it is absent or something else."""
+    path = Path(model)
+    if path.is_dir():
+        if not (path / "model.safetensors").is_file():
+            raise BadRun(f"{path / 'model.safetensors'}: no such file; expected a run folder of `facepoints train`")
+        return "run"
+    suffix = path.suffix.lower()
+    if not path.exists():
+        raise BadRun(f"{path}: no such file or folder; expected a run folder, an .onnx file or a table of points")
+    if suffix == ".onnx":
+        return "ONNX file"
+    if suffix in (".csv", ".zip"):
+        return "table of points"
+    raise BadRun(f"{path}: not a model; expected a run folder, an .onnx file or a table of points (.csv, .zip)")
 
 
 def timed(call: Callable[[], object], faces: int) -> float:
-    """Milliseconds per face of a call that answers so many: the median of five or more calls after a first one."""
+    """Milliseconds per face of a call for so many faces: the median of five or more calls, after one to warm up."""
     call()
     seconds: list[float] = []
     while len(seconds) < _CALLS or (sum(seconds) < _LONG_ENOUGH and len(seconds) < 20 * _CALLS):
@@ -164,40 +239,43 @@ def timed(call: Callable[[], object], faces: int) -> float:
     return 1000 * statistics.median(seconds) / faces
 
 
+def validation_rows(chosen: NDArray[np.bool_]) -> HeldOutRows:
+    """The rows that a training kept for validation."""
+    description = f"{chosen.sum():,} validation rows; {(~chosen).sum():,} training rows left out"
+    return HeldOutRows(chosen, "validation", description)
+
+
 def unknown_training(data: LabeledFaces) -> HeldOutRows:
-    """Every row, for a predictor that does not say what it was trained on."""
-    why = f"all {len(data):,} rows; what it was trained on is not known here"
-    return HeldOutRows(np.ones(len(data), np.bool_), "all", why, sure=False)
+    """All rows, for a predictor whose training data are unknown."""
+    return HeldOutRows(np.ones(len(data), np.bool_), "all", f"all {len(data):,} rows; the training data are unknown")
 
 
 def check_mirror(name: str, keypoints: KeypointSet) -> None:
-    """Raises BadChoice where a face's points have no mirror image to average with."""
+    """Raise BadChoice where a keypoint set has no mirror image to average with."""
     if keypoints.lone_sides():
         alone = ", ".join(keypoints.lone_sides())
-        raise BadChoice(f"{name}: has no mirror image to average with, as {alone} has no partner. Leave out --flip")
+        raise BadChoice(f"{name}: cannot average with the mirrored face, as {alone} has no partner. Leave out --flip")
 
 
 def common_points(data: LabeledFaces, model: Predictor) -> LabeledFaces:
-    """The faces with the points that the predictor answers; BadChoice where the data lack one of them."""
+    """The data with the keypoints that the predictor predicts; BadChoice where the data lack one of them."""
     missing = sorted(set(model.keypoints.names) - set(data.keypoints.names))
     if missing:
-        what = f"answers keypoints that the data does not have ({', '.join(missing)})"
+        what = f"predicts keypoints that the data do not have ({', '.join(missing)})"
         raise BadChoice(f"{model.name}: {what}. Give data with the keypoints it was trained on")
     return data.only(model.keypoints.names)
 
 
 def predictions_on(data: LabeledFaces, model: Predictor, *, flip: bool = False) -> Predictions:
-    """The predictor's answers for exactly the data's keypoints, in their order; it must answer all of them."""
-    given = model.answer(data, flip=flip)
-    n, k = len(data), len(model.keypoints)
-    if given.points.shape != (n, k, 2):
-        raise BadChoice(f"{model.name}: answers of shape {given.points.shape}, expected ({n}, {k}, 2)")
-    order = [model.keypoints.index(name) for name in data.keypoints.names]
+    """The predictions for exactly the keypoints of the data, in their order; the model must predict all of them."""
+    return in_order(model.predict(data, flip=flip), model, data.keypoints)
+
+
+def in_order(given: Predictions, model: Predictor, keypoints: KeypointSet) -> Predictions:
+    """The predictions of a model with its keypoints selected and reordered."""
+    k = len(model.keypoints)
+    if given.points.shape[1:] != (k, 2):
+        raise BadChoice(f"{model.name}: points of shape {given.points.shape}, expected (n, {k}, 2)")
+    order: Sequence[int] = [model.keypoints.index(name) for name in keypoints.names]
     expected = given.expected_error
     return Predictions(given.points[:, order], None if expected is None else expected[:, order])
-
-
-def some_of(answers: Predictions, rows: NDArray[Any]) -> Predictions:
-    """The answers at these positions, or where a mask is true."""
-    expected = answers.expected_error
-    return replace(answers, points=answers.points[rows], expected_error=None if expected is None else expected[rows])

@@ -1,4 +1,4 @@
-"""How a run came about: what was trained, on what machine, how it went. Facts only; no torch."""
+"""Summary of a training: recipe, history, machine, network. No torch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class LayerSummary:
-    """One layer that a face passes."""
+    """One layer of a network."""
 
     place: str
     kind: str
@@ -22,29 +22,29 @@ class LayerSummary:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a run folder tells beside its model."""
+    """The training of a run."""
 
     recipe: str
     summary: str
     parent: str
-    """the recipe that `differences` are told against: its parent in the book, or "the defaults" """
+    """the recipe that `differences` refer to: the parent of the built-in recipe, or "the defaults" """
     differences: Mapping[str, tuple[Any, str]]
-    """field -> (value, what the field means)"""
+    """field -> (value, meaning of the field)"""
     changes: Mapping[str, tuple[Any, Any]]
-    """field -> (value of the book's recipe, value of this run): what --set changed"""
+    """field -> (value of the built-in recipe, value of this run), for fields changed by --set"""
     started: str
     seconds: float
     """of training, all epochs"""
     training_rows: int | None
     best_epoch: int | None
     history: tuple[Mapping[str, float], ...]
-    """one dict per epoch, as in history.json; of an ensemble empty"""
+    """one dict per epoch, as in history.json; empty for an ensemble"""
     members: Mapping[str, tuple[Mapping[str, float], ...]]
-    """the histories of an ensemble's networks"""
+    """histories of the networks of an ensemble"""
     machine: Mapping[str, str]
     versions: Mapping[str, str]
     network: str
-    """what it is called; of an ensemble, as of layers and diagram, that of its first network"""
+    """its name; for an ensemble that of its first network, like layers and diagram"""
     layers: tuple[LayerSummary, ...]
     diagram: NDArray[np.uint8]
     """(h, w, 3) BGR"""

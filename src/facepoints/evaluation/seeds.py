@@ -15,19 +15,19 @@ from facepoints.training.recipe import Recipe
 def train_seeds(
     recipes: list[Recipe], seeds: int, data: LabeledFaces, out: Path, console: Console
 ) -> dict[str, list[Path]]:
-    """Train each recipe with so many seeds on the same rows; recipe -> its run folders, out/RECIPE-seedN.
+    """Train each recipe with several seeds on the same rows; recipe -> its run folders, out/RECIPE-seedN.
 
-    The rows are split once, as the first recipe's fraction and seed say: only start weights, batches and
-    augmentation differ. What is trained already is used as it is, what was stopped goes on.
+    The rows are split once, by the fraction and seed of the first recipe: only initial weights, batches and
+    augmentation differ. Complete runs are reused, stopped ones resumed.
     """
-    from facepoints.training.fit import fit  # torch takes seconds, which a mistake need not wait for
-    from facepoints.training.progress import TrainingProgress
-
     if seeds < 2:
-        raise BadChoice(f"--seeds {seeds}: a spread needs two trainings of each recipe at least")
+        raise BadChoice(f"--seeds {seeds}: a standard deviation needs at least two trainings of each recipe")
     names = [recipe.name for recipe in recipes]
     if len(set(names)) < len(names) or len(names) < 2:
-        raise BadChoice(f"--seeds compares two different recipes or more, got {', '.join(names)}")
+        raise BadChoice(f"--seeds compares at least two different recipes, got {', '.join(names)}")
+    from facepoints.training.fit import fit  # imports torch: check the arguments first
+    from facepoints.training.progress import TrainingProgress
+
     fraction = recipes[0].validation_fraction
     rows = split_groups(data, fraction, recipes[0].seed)
     folders: dict[str, list[Path]] = {}
@@ -40,5 +40,5 @@ def train_seeds(
             try:
                 fit(one, data, folder, rows=rows, resume=True, callbacks=[TrainingProgress(console)])
             except AlreadyTrained:
-                console.print("  trained before", style="dim")
+                console.print("  already trained", style="dim")
     return folders

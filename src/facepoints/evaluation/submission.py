@@ -1,53 +1,40 @@
-"""Look-up table -> submission file: exactly the values that are asked for, in the table's order. No torch."""
+"""Look-up table -> submission file: exactly the requested values, in the order of the table. No torch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.data.dataset import SubmissionFaces
+from facepoints.data.dataset import LabeledFaces, SubmissionFaces
 from facepoints.data.kaggle.writer import write_submission
 from facepoints.errors import BadRun
-from facepoints.keypoints import FACE_SIZE, SOURCES, KeypointSet
+from facepoints.evaluation.predictor import Predictor, predictions_on
+from facepoints.keypoints import FACE_SIZE
 
 
-@dataclass(frozen=True)
-class SubmissionModel:
-    """Somebody who answers for test images: a run, a model file."""
+def submit(model: Predictor, requested: SubmissionFaces, out: Path, *, flip: bool = True) -> NDArray[np.float64]:
+    """Write submission.csv and return its values (r,), px, in the order of the look-up table.
 
-    name: str
-    keypoints: KeypointSet
-    """the k points that it answers for"""
-    answer: Callable[[NDArray[np.uint8], NDArray[np.int64]], NDArray[np.float32]]
-    """faces (n, 96, 96), sources (n,) -> points (n, k, 2), px"""
-
-
-def submit(
-    answerers: Sequence[SubmissionModel], asked: SubmissionFaces, out: Path, shares: NDArray[np.float64] | None = None
-) -> NDArray[np.float64]:
-    """Write submission.csv and give its values (r,), pixels, in the look-up table's order.
-
-    Several answer with the mean of their points, weighed by `shares` (sources, answerers) if given. Each image is
-    answered in the way of the source that labeled it, which the table betrays. Values are clipped to the image, 0 to
-    96, as the competition does.
+    Each image is predicted with the annotation source inferred from the look-up table. `flip` averages with the
+    mirrored faces where the keypoints have a mirror image. Values are clipped to 0 to 96, as in the competition.
     """
-    each = np.stack([_points(one, asked) for one in answerers], axis=1)
-    weights = np.full((len(SOURCES), len(answerers)), 1 / len(answerers)) if shares is None else shares
-    points = np.einsum("nm,nmkc->nkc", weights[asked.source], each)
-    values = points.reshape(len(asked.faces), -1)[asked.requested_image, asked.requested_column]
-    clipped: NDArray[np.float64] = np.clip(values, 0, FACE_SIZE)
-    write_submission(out, asked.row_id, clipped)
-    return clipped
-
-
-def _points(one: SubmissionModel, asked: SubmissionFaces) -> NDArray[np.float32]:
-    """Points (n, k, 2) for the keypoints that the table asks for, in its order."""
-    unknown = sorted(set(asked.keypoints.names) - set(one.keypoints.names))
+    unknown = sorted(set(requested.keypoints.names) - set(model.keypoints.names))
     if unknown:
-        raise BadRun(f"{one.name}: was trained on data without {', '.join(unknown)}, which the look-up table asks for")
-    order = [one.keypoints.index(name) for name in asked.keypoints.names]
-    return one.answer(asked.faces, asked.source)[:, order]
+        what = f"was trained on data without {', '.join(unknown)}, which the look-up table requests"
+        raise BadRun(f"{model.name}: {what}")
+    n, k = len(requested.faces), len(requested.keypoints)
+    unlabeled = LabeledFaces(
+        requested.faces,
+        np.zeros((n, k, 2), np.float32),
+        np.zeros((n, k), np.bool_),
+        requested.source,
+        requested.keypoints,
+        requested.image_id,
+    )
+    points = predictions_on(unlabeled, model, flip=flip and not model.keypoints.lone_sides()).points
+    values = points.reshape(n, -1)[requested.requested_image, requested.requested_column].astype(np.float64)
+    clipped: NDArray[np.float64] = np.clip(values, 0, FACE_SIZE)
+    write_submission(out, requested.row_id, clipped)
+    return clipped
