@@ -31,9 +31,9 @@ from facepoints.data.photos.labeled_photos import LabeledPhotos, read_labeled_ph
 from facepoints.data.similarity import group_alike
 from facepoints.errors import BadChoice
 from facepoints.evaluation.calibration import calibration
-from facepoints.evaluation.error_breakdown import believable, hardness
-from facepoints.evaluation.face_properties import face_facts
-from facepoints.evaluation.predictor import DetectorModel
+from facepoints.evaluation.error_breakdown import plausible, property_scores
+from facepoints.evaluation.face_properties import face_properties
+from facepoints.evaluation.predictor import OnnxPredictor
 from facepoints.evaluation.significance import paired_bootstrap
 from facepoints.files import write_text
 from facepoints.inference.detector import FLAGSHIP, Detector, load
@@ -61,14 +61,14 @@ def main() -> None:
     args = parser.parse_args()
     detector = load(args.model)
     whole = load_training(args.data)
-    fair = DetectorModel("flagship", detector).held_out_rows(whole)
-    if fair.kind != "validation":
+    held_out = OnnxPredictor("flagship", detector).held_out_rows(whole)
+    if held_out.kind != "validation":
         raise BadChoice(
             f"{args.data}: not what the model was trained on, so no row is known to be unseen. Give that data"
         )
-    rows = whole.row[fair.chosen]
+    rows = whole.row[held_out.chosen]
     size = (args.model or Path(str(files("facepoints").joinpath("weights", FLAGSHIP)))).stat().st_size
-    evaluation = whole.take(fair.chosen)
+    evaluation = whole.take(held_out.chosen)
     found: dict[str, Any] = {"bytes": size, "faces": len(evaluation), "all rows": accuracy(detector, evaluation)}
     if args.audit:
         trusted = without_label_issues(whole, args.audit)
@@ -107,8 +107,8 @@ def accuracy(detector: Detector, data: LabeledFaces, *, mirrored: bool = False) 
 def conditions(detector: Detector, data: LabeledFaces) -> dict[str, Any]:
     """RMSE along head turn, roll, size, sharpness, brightness and contrast, for each source."""
     points, _ = detector.points(np.asarray(data.faces), data.source)
-    among = believable(np.asarray(face_rmse(points, data.points, data.observed)), data)
-    told = hardness(data, points, face_facts(data), group_alike(data.faces), among)
+    among = plausible(np.asarray(face_rmse(points, data.points, data.observed)), data)
+    told = property_scores(data, points, face_properties(data), group_alike(data.faces), among)
     return {
         h.title: {s: [(p.low, p.high, p.rmse, *p.interval) for p in ps] for s, ps in h.by_source.items()} for h in told
     }
@@ -209,7 +209,7 @@ def framed(
     drawn = paired_bootstrap(list(sums.values()), counts, groups)
     found = {}
     for i, kind in enumerate(sums):
-        low, high = np.quantile(drawn.drawn[:, i] / drawn.drawn[:, 0], (0.025, 0.975)).tolist()
+        low, high = np.quantile(drawn.samples[:, i] / drawn.samples[:, 0], (0.025, 0.975)).tolist()
         error = float(drawn.rmse[i])
         found[kind] = Framed(error, error / float(drawn.rmse[0]) - 1, (low - 1, high - 1))
     return found

@@ -223,13 +223,13 @@ MISTAKES: dict[str, tuple[Words, str]] = {
     ),
     "no run to evaluate": (
         lambda here, data, run: ["evaluate", here / "no-run", "--data", data],
-        "no-run/model.safetensors: no such file",
+        "no-run: no such file or folder",
     ),
     "a run without a model": (
         lambda here, data, run: ["evaluate", a_run(here, run, without="model.safetensors"), "--data", data],
         "model.safetensors: no such file",
     ),
-    "a run without its story": (
+    "a run without run.json": (
         lambda here, data, run: ["evaluate", a_run(here, run, without="run.json"), "--data", data],
         "run.json: absent or damaged",
     ),
@@ -243,18 +243,18 @@ MISTAKES: dict[str, tuple[Words, str]] = {
     ),
     "an absent table of points": (
         lambda here, data, run: ["evaluate", here / "theirs.csv", "--data", data],
-        "theirs.csv: cannot be read",
+        "theirs.csv: no such file or folder",
     ),
     "an absent model file": (lambda here, data, run: ["evaluate", here / "m.onnx", "--data", data], "m.onnx: "),
     "rows of a run that is not there": (
         lambda here, data, run: ["evaluate", run, "--data", data, "--rows-of", here / "no-run"],
-        "no-run/model.safetensors: no such file",
+        "no-run: no such file or folder",
     ),
     "one model to compare": (lambda here, data, run: ["compare", run, "--data", data], "give two or more"),
-    "a model twice": (lambda here, data, run: ["compare", run, run, "--data", data], "is there twice"),
+    "a model twice": (lambda here, data, run: ["compare", run, run, "--data", data], "given twice"),
     "too few rows to compare on": (
         lambda here, data, run: ["compare", run, a_run(here, run), "--data", data],
-        "labeled rows are left that none of these models was trained on, expected at least 30",
+        "labeled rows are left on which none of these models was trained, expected at least 30",
     ),
     "a change to trained models": (
         lambda here, data, run: ["compare", run, run, "--data", data, "--set", "epochs=5"],
@@ -267,7 +267,7 @@ MISTAKES: dict[str, tuple[Words, str]] = {
     "one seed": (lambda here, data, run: ["compare", "cnn", "dense", "--seeds", 1, "--data", data], "--seeds 1: "),
     "no run to submit": (
         lambda here, data, run: ["submit", here / "no-run", "--data", data],
-        "no-run/model.safetensors: no such file",
+        "no-run: no such file or folder",
     ),
     "a damaged model to submit": (
         lambda here, data, run: ["submit", a_run(here, run, damage="model.safetensors"), "--data", data],

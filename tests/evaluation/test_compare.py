@@ -79,15 +79,15 @@ def test_rows_and_points_are_those_that_all_can_be_asked_about(data: LabeledFace
     assert some.keypoints.names == FIFTEEN.only(FOUR).names
     assert some.row.tolist() == list(range(1040, 1120))
     assert [int(rows.chosen.sum()) for rows in own] == [80, 120]
-    assert "which are not the same rows" in words
-    assert "the 4 points that all of them answer" in words
+    assert "each alone could be evaluated on 80 to 120 rows" in words
+    assert "the 4 keypoints that all models predict" in words
     of_run, _, _ = common_faces(candidates(other, known("third", 1.0)), data, rows_of=one)
     assert of_run.row.tolist() == some.row.tolist()
 
 
 REFUSED: dict[str, tuple[Callable[[Known], list[Any]], str]] = {
     "one model": (lambda known: [known("one", 1.0)], "give two or more"),
-    "a model twice": (lambda known: [known("one", 1.0), known("one", 2.0)], "one is there twice"),
+    "a model twice": (lambda known: [known("one", 1.0), known("one", 2.0)], "one given twice"),
     "too few common rows": (
         lambda known: [
             known("one", 1.0, seen=frozenset(range(1000, 1060))),
@@ -100,7 +100,7 @@ REFUSED: dict[str, tuple[Callable[[Known], list[Any]], str]] = {
             known("one", 1.0, keypoints=FIFTEEN.only(FOUR[:2])),
             known("two", 1.0, keypoints=FIFTEEN.only(FOUR[2:])),
         ],
-        "two: no point is answered by all",
+        "two: no keypoint is predicted by all",
     ),
 }
 

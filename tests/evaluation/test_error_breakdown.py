@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from facepoints.data.dataset import LabeledFaces
-from facepoints.evaluation.error_breakdown import BINS, FAR, believable, hardness, pattern_scores
-from facepoints.evaluation.face_properties import face_facts
+from facepoints.evaluation.error_breakdown import BINS, OUTLIER, pattern_scores, plausible, property_scores
+from facepoints.evaluation.face_properties import face_properties
 from facepoints.metrics import face_rmse
 from facepoints.reports.evaluation.error_ellipses import scatters
 
@@ -19,9 +19,9 @@ def test_planted_hardness_is_found_first(data: LabeledFaces) -> None:
     dark = rng.random(len(data))
     faces = replace(data, faces=(data.faces * dark[:, None, None]).astype(np.uint8))
     predicted = data.points + rng.normal(0, 1, data.points.shape) * (1 + 4 * (dark < 0.2))[:, None, None]
-    facts = face_facts(faces)
+    facts = face_properties(faces)
     groups, everyone = np.arange(len(data)), data.observed.any(axis=1)
-    first, *_ = hardness(faces, predicted, facts, groups, everyone)
+    first, *_ = property_scores(faces, predicted, facts, groups, everyone)
     assert first.column in ("brightness", "contrast")
     assert first.worst in ("dark", "flat")
     assert first.excess > 0.4
@@ -29,20 +29,20 @@ def test_planted_hardness_is_found_first(data: LabeledFaces) -> None:
     for parts in first.by_source.values():
         assert len(parts) <= BINS
         assert parts[0].rmse > 2 * parts[-1].rmse
-        assert all(part.low <= part.middle <= part.high for part in parts)
+        assert all(part.low <= part.median <= part.high for part in parts)
         assert all(part.interval[0] <= part.rmse <= part.interval[1] for part in parts)
 
 
 def test_a_wrongly_labeled_face_is_not_compared(data: LabeledFaces) -> None:
     rng = np.random.default_rng(0)
     predicted = data.points + rng.normal(0, 1, data.points.shape)
-    predicted[17] += 3 * FAR
-    good = believable(face_rmse(predicted, data.points, data.observed), data)
+    predicted[17] += 3 * OUTLIER
+    good = plausible(face_rmse(predicted, data.points, data.observed), data)
     assert np.flatnonzero(~good).tolist() == [5, 17]  # 5 has no label
 
 
 def test_patterns_count_every_labeled_face_once(data: LabeledFaces) -> None:
-    facts, labeled = face_facts(data), data.observed.any(axis=1)
+    facts, labeled = face_properties(data), data.observed.any(axis=1)
     predicted = data.points + 1
     found = pattern_scores(data, predicted, facts, np.arange(len(data)), labeled)
     assert found[0].faces == max(one.faces for one in found)
@@ -53,7 +53,7 @@ def test_patterns_count_every_labeled_face_once(data: LabeledFaces) -> None:
 
 def test_few_faces_have_no_scale(data: LabeledFaces) -> None:
     few = data.take(np.arange(20))
-    assert hardness(few, few.points + 1, face_facts(few), np.arange(20), np.ones(20, bool)) == []
+    assert property_scores(few, few.points + 1, face_properties(few), np.arange(20), np.ones(20, bool)) == []
 
 
 def test_an_ellipse_has_the_place_shape_and_share_of_the_errors(data: LabeledFaces) -> None:

@@ -45,14 +45,16 @@ def test_without_row_numbers_line_after_line_is_row_after_row(few_faces: Labeled
 def test_absent_faces_and_silence_on_labeled_points_are_refused(data: LabeledFaces, tmp_path: Path) -> None:
     read = read_points_file(written(tmp_path / "t.csv", data.take(np.arange(10))), data)
     with pytest.raises(BadFile, match=r"t\.csv: no points for 110 of the 120 rows to score \(row 1010, 1011, 1012"):
-        read.answer(data)
+        read.predict(data)
     table = (tmp_path / "t.csv").read_text().splitlines()
     fields = table[3].split(",")
     fields[-1] = ""  # left_eye_center_x, which all rows have labeled
     (tmp_path / "t.csv").write_text("\n".join([*table[:3], ",".join(fields), *table[4:]]))
     silent = read_points_file(tmp_path / "t.csv", data)
-    with pytest.raises(BadFile, match=r"t\.csv line 4: no answer for left_eye_center, which row 1,002 has labeled"):
-        silent.answer(data.take(np.arange(10)))
+    with pytest.raises(
+        BadFile, match=r"t\.csv line 4: no prediction for left_eye_center, which is labeled in row 1,002"
+    ):
+        silent.predict(data.take(np.arange(10)))
 
 
 HEAD = "row,nose_tip_x,nose_tip_y\n"
@@ -61,7 +63,7 @@ BAD = {
     "nothing": ("", "line 1: no column names"),
     "only names": (HEAD, "line 2: no points, only column names"),
     "no points": ("row\n1000\n", "no coordinate columns"),
-    "another set": ("row,chin_x,chin_y\n1000,1,2\n", "column 'chin_x' is none of the data's points"),
+    "another set": ("row,chin_x,chin_y\n1000,1,2\n", "column 'chin_x' is not a keypoint of the data"),
     "a slip": ("row,nose_tip_x,nose_tipy\n1000,1,2\n", "column 'nose_tipy'.*did you mean 'nose_tip_y'"),
     "x alone": ("row,nose_tip_x\n1000,1\n", "no column 'nose_tip_y'"),
     "a word": (HEAD + "1000,left,2\n", "line 2: nose_tip_x is 'left', expected a number"),
@@ -69,7 +71,7 @@ BAD = {
     "far away": (HEAD + "1000,1e9,2\n", "line 2: nose_tip_x is '1e9'"),
     "a short line": (HEAD + "1000,1,2\n1001,1\n", "line 3: the row has 2 fields, expected 3"),
     "no row": (HEAD + "one,1,2\n", "line 2: row is 'one', expected a whole number"),
-    "a row twice": (HEAD + "1000,1,2\n1000,1,2\n", "line 3: row 1,000 is there twice"),
+    "a row twice": (HEAD + "1000,1,2\n1000,1,2\n", "line 3: row 1,000 occurs twice"),
     "a row of other data": (HEAD + "9000,1,2\n", "line 2: row 9,000 is not in the data, whose last row is 1,119"),
     "a negative error": ("row,nose_tip_x,nose_tip_y,nose_tip_error\n1000,1,2,-1\n", "line 2: an expected error"),
     "an empty error": ("row,nose_tip_x,nose_tip_y,nose_tip_error\n1000,1,2,\n", "line 2: an expected error"),

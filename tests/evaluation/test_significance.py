@@ -55,16 +55,16 @@ def test_what_is_hard_for_both_cancels() -> None:
 def test_the_order_of_faces_changes_nothing_and_twins_are_drawn_together() -> None:
     sums, order = errors(2), np.random.default_rng(3).permutation(N)
     same = paired_bootstrap([s[order] for s in sums], np.full(N, 8), np.arange(N)[order], resamples=50)
-    np.testing.assert_allclose(same.drawn, bootstrap(sums, 50).drawn)
+    np.testing.assert_allclose(same.samples, bootstrap(sums, 50).samples)
     doubled = paired_bootstrap([np.tile(s, 2) for s in sums], np.full(2 * N, 8), np.tile(np.arange(N), 2), resamples=50)
-    np.testing.assert_allclose(doubled.drawn, bootstrap(sums, 50).drawn)
+    np.testing.assert_allclose(doubled.samples, bootstrap(sums, 50).samples)
 
 
-def test_luck_comes_as_often_as_it_says() -> None:
-    lucks = [bootstrap(errors(2, seed), 400).difference(0, 1).p_value for seed in range(200)]
-    assert 0.005 < np.mean(np.array(lucks) < 0.05) < 0.11
+def test_p_values_are_uniform_under_the_null_hypothesis() -> None:
+    p_values = [bootstrap(errors(2, seed), 400).difference(0, 1).p_value for seed in range(200)]
+    assert 0.005 < np.mean(np.array(p_values) < 0.05) < 0.11
 
 
 def test_one_group_tells_nothing() -> None:
-    with pytest.raises(BadChoice, match="nothing can be said of others"):
+    with pytest.raises(BadChoice, match="there is no interval"):
         paired_bootstrap(errors(2), np.full(N, 8), np.zeros(N, np.int64))

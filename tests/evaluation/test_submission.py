@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +10,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from facepoints.data.dataset import SubmissionFaces
+from facepoints.data.dataset import LabeledFaces, SubmissionFaces
 from facepoints.data.kaggle.competition import read_sample_submission
 from facepoints.data.synthetic.faces import synthetic_submission
 from facepoints.errors import BadFile, BadRun, FacepointsError
-from facepoints.evaluation.submission import SubmissionModel
-from facepoints.evaluation.submission import submit as submit_all
-from facepoints.evaluation.trained_run import run_predictor
+from facepoints.evaluation.predictor import HeldOutRows, MeanPredictor, ModelFacts, Predictions, unknown_training
+from facepoints.evaluation.submission import submit as submit_with
+from facepoints.evaluation.trained_run import TrainedRun
 from facepoints.keypoints import FACE_SIZE, FIFTEEN, FOUR, KeypointSet
 from facepoints.models.checkpoint import load_model, save_model
 from facepoints.models.model import Model
@@ -50,7 +50,8 @@ def with_bias(run: Path, value: float) -> Path:
 
 
 def submit(run: Path, asked: SubmissionFaces, out: Path, *, flip: bool = True) -> NDArray[np.float64]:
-    return submit_all([run_predictor(run, flip=flip)], asked, out)
+    model, _ = load_model(run / "model.safetensors")
+    return submit_with(TrainedRun(run, model, {}, None, all_keypoints=True), asked, out, flip=flip)
 
 
 @pytest.mark.parametrize("flip", [False, True])
@@ -131,7 +132,7 @@ def test_nothing_is_written_of_a_model_that_gives_no_numbers(asked: SubmissionFa
 
 def test_points_that_nobody_knows_are_named(asked: SubmissionFaces, tmp_path: Path) -> None:
     few = FIFTEEN.only(FOUR)
-    with pytest.raises(BadRun, match=r"was trained on data without left_eye_inner_corner, .*look-up table asks for"):
+    with pytest.raises(BadRun, match=r"was trained on data without left_eye_inner_corner, .*look-up table requests"):
         submit(a_run(tmp_path / "run", few, few), asked, tmp_path / "submission.csv")
     assert not (tmp_path / "submission.csv").exists()
 
@@ -142,16 +143,36 @@ def test_a_run_without_a_model_is_said(asked: SubmissionFaces, tmp_path: Path) -
     assert list(tmp_path.iterdir()) == []
 
 
-def test_several_answer_with_their_mean(asked: SubmissionFaces, tmp_path: Path) -> None:
-    def constant(value: float, keypoints: KeypointSet) -> SubmissionModel:
-        return SubmissionModel(
-            str(value), keypoints, lambda faces, source: np.full((len(faces), len(keypoints), 2), value, np.float32)
-        )
+@dataclass(frozen=True)
+class Constant:
+    """Predicts the same number for every coordinate."""
 
+    value: float
+    keypoints: KeypointSet
+    summary: None = None
+
+    @property
+    def name(self) -> str:
+        return str(self.value)
+
+    @property
+    def facts(self) -> ModelFacts:
+        return ModelFacts("table of points")
+
+    def held_out_rows(self, data: LabeledFaces) -> HeldOutRows:
+        return unknown_training(data)
+
+    def predict(self, data: LabeledFaces, *, flip: bool = False) -> Predictions:
+        return Predictions(np.full((len(data), len(self.keypoints), 2), self.value), None)
+
+    def milliseconds(self, data: LabeledFaces) -> None:
+        return None
+
+
+def test_the_points_of_several_models_are_averaged(asked: SubmissionFaces, tmp_path: Path) -> None:
     backwards = KeypointSet(FIFTEEN.names[::-1])
-    both = [constant(10, FIFTEEN), constant(31, backwards)]
-    values = submit_all(both, asked, tmp_path / "submission.csv")
-    assert (values == 20.5).all()
-    with pytest.raises(BadRun, match="31: was trained on data without"):
-        submit_all([both[0], constant(31, FIFTEEN.only(FOUR))], asked, tmp_path / "none.csv")
+    both = Constant(10, FIFTEEN), Constant(31, backwards)
+    assert (submit_with(MeanPredictor(both), asked, tmp_path / "submission.csv") == 20.5).all()
+    with pytest.raises(BadRun, match="10 \\+ 31: was trained on data without"):
+        submit_with(MeanPredictor((both[0], Constant(31, FIFTEEN.only(FOUR)))), asked, tmp_path / "none.csv")
     assert not (tmp_path / "none.csv").exists()

@@ -12,7 +12,7 @@ import pytest
 
 from facepoints.data.dataset import LabeledFaces
 from facepoints.evaluation.compare import Candidate, compare
-from facepoints.evaluation.evaluate import evaluate_rows
+from facepoints.evaluation.evaluate import evaluate
 from facepoints.evaluation.trained_run import open_run
 from facepoints.reports.comparison.page import compare_page
 from facepoints.reports.evaluation.page import evaluate_page
@@ -35,8 +35,8 @@ def pages(
     folder = tmp_path_factory.mktemp("pages")
     models = [known(name, off, says=True) for name, off in (("fine", 1.0), ("<b>coarse</b> & co", 3.0))]
     made = {
-        "run": evaluate_page(evaluate_rows(open_run(tiny_run), few_faces, rows="all")[0]),
-        "sure": evaluate_page(evaluate_rows(models[1], data)[0]),
+        "run": evaluate_page(evaluate(open_run(tiny_run), few_faces, rows="all")),
+        "sure": evaluate_page(evaluate(models[1], data)),
         "compared": compare_page(compare([Candidate(model.name, (model,)) for model in models], data)),
     }
     for name, page in made.items():

@@ -16,6 +16,8 @@ from facepoints.data.label_errors import LabelIssue, write_label_issues
 from facepoints.data.split import Split
 from facepoints.errors import AlreadyTrained, BadRun
 from facepoints.evaluation.evaluate import evaluate
+from facepoints.evaluation.trained_run import open_run
+from facepoints.reports.evaluation.files import write_report
 from facepoints.training import run_folder
 from facepoints.training.fit import fit
 from facepoints.training.loggers import Trackers
@@ -104,7 +106,7 @@ def test_training_and_evaluation_give_the_same_intervals(
     )  # where faces of a group err alike, their number says little
     run, recipe = tmp_path / "run", Recipe(name="q", network="plain", width=2, dense_units=8, epochs=1)
     scores = fit(recipe, near_duplicates, run)
-    evaluation = evaluate(run, near_duplicates, tmp_path / "report")
+    evaluation = evaluate(open_run(run), near_duplicates).scores
     assert scores.as_dict() == evaluation.as_dict()
     assert scores.overall.rmse_interval is not None
 
@@ -115,7 +117,7 @@ def test_force_leaves_nothing_of_the_old_run_but_what_is_not_ours(
     pytest.importorskip("tensorboard")
     run, own = tmp_path / "run", tmp_path / "run" / "notes.txt"
     fit(quick, few_faces, run, trackers=Trackers(["tensorboard"], quick, run, uri=None, resume=False))
-    evaluate(run, few_faces, run / "evaluation")
+    write_report(run / "evaluation", evaluate(open_run(run), few_faces))
     assert any((run / "tensorboard").iterdir())
     (run / "trackers.json").write_text('{"mlflow": "an old run"}')
     own.touch()
@@ -123,7 +125,7 @@ def test_force_leaves_nothing_of_the_old_run_but_what_is_not_ours(
     assert {path.name for path in run.iterdir() if path.is_dir() or path == own} == {"notes.txt"}
     assert not (run / "trackers.json").exists()
 
-    evaluate(run, few_faces, run / "evaluation")
+    write_report(run / "evaluation", evaluate(open_run(run), few_faces))
     (run / "evaluation" / "mine.txt").touch()
     fit(quick, few_faces, run, force=True)
     assert [path.name for path in (run / "evaluation").iterdir()] == ["mine.txt"]

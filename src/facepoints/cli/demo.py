@@ -46,7 +46,8 @@ def run_demo(out: Path, console: Console, data: str | None = None) -> None:
     with console.status("importing torch ..."):
         from facepoints.evaluation.evaluate import evaluate
         from facepoints.evaluation.submission import submit
-        from facepoints.evaluation.trained_run import run_predictor
+        from facepoints.evaluation.trained_run import open_run
+        from facepoints.reports.evaluation.files import write_report
         from facepoints.reports.evaluation.tables import print_scores
         from facepoints.training.augmentation import draw_before_and_after
         from facepoints.training.builtin_recipes import find
@@ -60,9 +61,10 @@ def run_demo(out: Path, console: Console, data: str | None = None) -> None:
     console.print(f"Training the recipe 'demo' ({recipe.summary}) ...")
     fit(recipe, faces, run, force=True, callbacks=[TrainingProgress(console)])
     with console.status("evaluating ..."):
-        scores = evaluate(run, faces, out / "evaluation", flip=True)
-        values = submit([run_predictor(run)], test_faces, out / "submission.csv")
-    print_scores(scores, console)
+        result = evaluate(open_run(run), faces, flip=True)
+        write_report(out / "evaluation", result)
+        values = submit(open_run(run, all_keypoints=True), test_faces, out / "submission.csv")
+    print_scores(result.scores, console)
     photos = predict_on_photos(out, console)
     console.print(f"[bold]What the demo wrote[/] into {escape(str(out))}:", soft_wrap=True)
     for path, content in (

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -26,15 +26,6 @@ from facepoints.cli.options import (
     use_json,
 )
 from facepoints.errors import BadChoice
-from facepoints.keypoints import SOURCES
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from facepoints.data.dataset import LabeledFaces
-    from facepoints.evaluation.predictor import Predictor
-    from facepoints.evaluation.submission import SubmissionModel
 
 
 def evaluate(
@@ -55,29 +46,32 @@ def evaluate(
 ) -> None:
     """Score a model on held-out rows: an HTML report, tables, pictures and an error breakdown."""
     use_json(as_json)
+    _check_models([model, rows_of])
     labeled = labeled_faces(data, skip_broken, corrections)
     with console.status("predicting ...") as status:
         from facepoints.evaluation.evaluate import evaluate
-        from facepoints.reports.evaluation.files import PAGE
+        from facepoints.evaluation.predictor import open_predictor
+        from facepoints.reports.evaluation.files import PAGE, write_report
         from facepoints.reports.evaluation.tables import print_scores
 
-        evaluation = _predictor(model, labeled)
-        beside = model / "evaluation" if model and model.is_dir() else Path(f"{Path(evaluation.name).stem}-evaluation")
+        predictor = open_predictor(model, labeled)
+        beside = model / "evaluation" if model and model.is_dir() else Path(f"{Path(predictor.name).stem}-evaluation")
         folder = out or beside
-        scores = evaluate(
-            evaluation,
+        result = evaluate(
+            predictor,
             labeled,
-            folder,
-            rows="all" if all_rows else "fair",
+            rows="all" if all_rows else "held-out",
             flip=flip,
-            rows_of=_predictor(rows_of, labeled) if rows_of else None,
-            step=lambda name: status.update(f"{escape(name)} ..."),
-            say=lambda words: console.print(f"Scored: {escape(words)}.", style="dim", highlight=False, soft_wrap=True),
+            rows_of=open_predictor(rows_of, labeled) if rows_of else None,
+            progress=lambda step: status.update(f"{escape(step)} ..."),
         )
+        status.update("writing the report ...")
+        write_report(folder, result)
     if as_json:
-        print_json(json.loads((folder / "scores.json").read_text("utf-8")))
+        print_json(result.as_dict())
         return
-    print_scores(scores, console)
+    console.print(f"Scored: {escape(result.rows.description)}.", style="dim", highlight=False, soft_wrap=True)
+    print_scores(result.scores, console)
     console.print(f"The report is [bold]{escape(str(folder / PAGE))}[/]; numbers are in scores.json and per_face.csv")
 
 
@@ -104,10 +98,12 @@ def compare(
         raise BadChoice(f"compare {models[0]}: give two or more models, or with --seeds recipes")
     if changes and seeds is None:
         raise BadChoice("--set changes a recipe that --seeds trains; models that are trained cannot be changed")
+    _check_models([rows_of, *(Path(model) for model in models if seeds is None)])
     recipes = [] if seeds is None else [open_recipe(name).with_settings(changes or []) for name in models]
     labeled = labeled_faces(data, skip_broken, corrections)
     with console.status("starting ..."):
         from facepoints.evaluation.compare import Candidate, compare
+        from facepoints.evaluation.predictor import open_predictor
         from facepoints.evaluation.seeds import train_seeds
         from facepoints.reports.comparison.files import names_of, write_comparison
         from facepoints.reports.comparison.tables import print_comparison
@@ -122,19 +118,20 @@ def compare(
             raise typer.Exit(130) from None
     with console.status("predicting ...") as status:
         candidates = [
-            Candidate(name, tuple(_predictor(path, labeled, threads=1) for path in paths)) for name, paths in trained
+            Candidate(name, tuple(open_predictor(path, labeled, threads=1) for path in paths))
+            for name, paths in trained
         ]
         found = compare(
             candidates,
             labeled,
-            rows_of=_predictor(rows_of, labeled) if rows_of else None,
+            rows_of=open_predictor(rows_of, labeled) if rows_of else None,
             flip=flip,
             seed=seed,
-            step=lambda name: status.update(f"{escape(name)} ..."),
+            progress=lambda step: status.update(f"{escape(step)} ..."),
         )
         write_comparison(found, out)
     if as_json:
-        print_json(json.loads((out / "compare.json").read_text("utf-8")))
+        print_json(found.as_dict())
         return
     print_comparison(found, console)
     console.print(f"The report is [bold]{escape(str(out / 'compare.html'))}[/]; numbers are in compare.json")
@@ -150,9 +147,6 @@ def submit(
     flip: Annotated[
         bool, typer.Option("--flip/--no-flip", help="test-time augmentation: average with the mirrored face")
     ] = True,
-    stack: Annotated[
-        bool, typer.Option("--stack", help="weigh several models by how they do on rows none was trained on")
-    ] = False,
     send: Annotated[bool, typer.Option("--send", help="upload it to Kaggle and wait for the score")] = False,
     message: Annotated[
         str | None, typer.Option("--message", metavar="TEXT", help="description shown by Kaggle")
@@ -161,63 +155,28 @@ def submit(
     """Write the competition's submission file: the values that the look-up table requests."""
     from facepoints.data.loading import load_submission_faces
 
+    _check_models(models or [])
     with console.status("reading faces ..."):
-        asked = load_submission_faces(data)
+        requested = load_submission_faces(data)
     with console.status("predicting ..."):
+        from facepoints.evaluation.predictor import MeanPredictor, open_predictor
         from facepoints.evaluation.submission import submit as write
 
         chosen: list[Path | None] = [*models] if models else [None]
-        shares = _shares(data, chosen, flip) if stack else None
-        values = write([_answerer(model, flip) for model in chosen], asked, out, shares)
-    if shares is not None:
-        for source, row in zip(SOURCES, shares, strict=True):
-            told = ", ".join(f"{model} {share:.0%}" for model, share in zip(chosen, row, strict=True))
-            console.print(f"source {source}: {told}", markup=False, highlight=False)
-    console.print(f"{len(values):,} values for {len(asked.faces):,} images are in [bold]{escape(str(out))}[/]")
+        opened = tuple(open_predictor(model, points_only=True) for model in chosen)
+        values = write(opened[0] if len(opened) == 1 else MeanPredictor(opened), requested, out, flip=flip)
+    console.print(f"{len(values):,} values for {len(requested.faces):,} images are in [bold]{escape(str(out))}[/]")
     if send:
         from facepoints.data.kaggle.submission import send as hand_in
 
-        names = ", ".join(model.name for model in models or []) or "as it ships"
+        names = ", ".join(model.name for model in models or []) or "bundled weights"
         hand_in(out, message or f"facepoints {names}", console)
 
 
-def _shares(data: str, models: list[Path | None], flip: bool) -> NDArray[np.float64]:
-    """How much each model's answers weigh, for each source."""
-    from facepoints.data.loading import load_training
-    from facepoints.evaluation.stacking import learn_weights
+def _check_models(models: Sequence[Path | None]) -> None:
+    """Raise BadRun for a model that is absent, before data are read and torch is imported."""
+    from facepoints.evaluation.predictor import model_kind
 
-    if len(models) < 2:
-        raise BadChoice("--stack weighs several models against each other; name two or more")
-    labeled = load_training(data)
-    return learn_weights([_predictor(model, labeled) for model in models], labeled, flip=flip)
-
-
-def _answerer(model: Path | None, flip: bool) -> SubmissionModel:
-    """Who answers: a run folder, or a model file (without torch)."""
-    if model is not None and model.suffix != ".onnx":
-        from facepoints.evaluation.trained_run import run_predictor
-
-        return run_predictor(model, flip=flip)
-    from facepoints.evaluation.submission import SubmissionModel
-    from facepoints.inference.detector import load
-
-    network = load(model).network
-    flip = flip and not network.facts.keypoints.lone_sides()
-    return SubmissionModel(network.name, network.facts.keypoints, network.points_with_flip if flip else network.points)
-
-
-def _predictor(model: Path | None, labeled: LabeledFaces, threads: int | None = None) -> Predictor:
-    """MODEL as something to be judged: a run folder, a model file, a table of points about these faces."""
-    from facepoints.evaluation.predictor import DetectorModel
-
-    if model is None or model.suffix.lower() == ".onnx":
-        from facepoints.inference.detector import load
-
-        return DetectorModel(model.name if model else "flagship", load(model, threads=threads))
-    if model.suffix.lower() in (".csv", ".zip"):
-        from facepoints.evaluation.points_file import read_points_file
-
-        return read_points_file(model, labeled)
-    from facepoints.evaluation.trained_run import open_run
-
-    return open_run(model)
+    for model in models:
+        if model is not None:
+            model_kind(model)

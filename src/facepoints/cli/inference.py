@@ -26,7 +26,7 @@ from facepoints.cli.options import (
     print_json,
     use_json,
 )
-from facepoints.errors import BadRun
+from facepoints.errors import BadChoice, BadRun
 
 
 def export(
@@ -200,7 +200,14 @@ def serve(
 
 def _onnx_file(model: Path | None) -> Path | None:
     """MODEL as an ONNX file: a run is exported into its own folder first, once."""
-    if model is None or not model.is_dir():
+    if model is None:
+        return None
+    from facepoints.evaluation.predictor import model_kind
+
+    kind = model_kind(model)
+    if kind == "table of points":
+        raise BadChoice(f"{model}: a table of points can only be evaluated. Give a run folder or an .onnx file")
+    if kind == "ONNX file":
         return model
     from facepoints.exporting.onnx_file import exported
 

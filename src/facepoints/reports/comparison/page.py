@@ -36,7 +36,7 @@ _PAIRS = 6
 def compare_page(found: Comparison) -> str:
     """The whole page."""
     sections = [table_section(found), points_section(found), faces_section(found), method_section(found)]
-    lead = text(f"{len(found.results)} models, scored on {found.rows_in_words}.")
+    lead = text(f"{len(found.results)} models, scored on {found.rows_description}.")
     return page("Which model finds points best?", lead, sections)
 
 
@@ -109,7 +109,7 @@ def method_section(found: Comparison) -> Section:
     """How the figures come about."""
     several = any(len(result.by_seed) > 1 for result in found.results)
     items: list[Content] = [
-        f"All models are scored on the same values: {found.rows_in_words}.",
+        f"All models are scored on the same values: {found.rows_description}.",
         f"Intervals and differences: a paired bootstrap. {RESAMPLES:,} times as many faces are drawn as there are, "
         "with replacement, alike faces always together; all models see the same draw (Efron and Tibshirani 1993; "
         "Koehn 2004).",

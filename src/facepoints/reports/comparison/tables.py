@@ -64,7 +64,7 @@ def columns(found: Comparison) -> list[tuple[str, Cell]]:
 def print_comparison(found: Comparison, console: Console) -> None:
     """The verdict, and a table: the most important columns in 80 characters, all of them in 150."""
     console.print(Text(verdict(found), style="bold"))
-    console.print(Text(f"Scored on {found.rows_in_words}."), style="dim")
+    console.print(Text(f"Scored on {found.rows_description}."), style="dim")
     table = Table(title="RMSE, best first", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     table.pad_edge = False
     table.add_column("", overflow="fold")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from facepoints.evaluation.calibration import WITHIN, Calibration
-from facepoints.evaluation.error_breakdown import FAR, PatternScore
+import numpy as np
+
+from facepoints.evaluation.calibration import TOLERANCE, Calibration
+from facepoints.evaluation.error_breakdown import OUTLIER, PatternScore, PropertyScores
 from facepoints.evaluation.result import Evaluation
-from facepoints.reports.charts import plot
+from facepoints.reports.charts import Plot, Trace, plot
 from facepoints.reports.html import Content, Html, Section, bold, figure, grid, heading, note, table, text
 
 _MOSTLY = 0.5  # share of a pattern's points above which it is told by what is there
@@ -14,8 +16,8 @@ _MOSTLY = 0.5  # share of a pattern's points above which it is told by what is t
 def hard_section(evaluation: Evaluation) -> Section:
     """RMSE along each scale, the one that costs most first, and by what is missing."""
     body = Html("")
-    if evaluation.hardness:
-        first = evaluation.hardness[0]
+    if evaluation.by_property:
+        first = evaluation.by_property[0]
         body += note(
             bold(f"Most is to be gained by {first.title.split(',')[0].split(':')[0]}: "),
             f"faces that are {first.worst} cost most. {100 * first.excess:.0f} % of all squared error would go "
@@ -24,11 +26,14 @@ def hard_section(evaluation: Evaluation) -> Section:
         body += text(
             "Each dot is a part of equally many faces of a source, with its 95 % interval: where intervals do not "
             "overlap, the difference is hardly luck. Head turn: + to the picture’s right; roll: + clockwise. "
-            + _left_out(evaluation.beyond),
+            + _left_out(evaluation.outliers),
             muted=True,
         )
         body += grid(
-            (figure(plot(one.plot()), f"{100 * one.excess:.0f} % of the squared error") for one in evaluation.hardness),
+            (
+                figure(plot(property_plot(one)), f"{100 * one.excess:.0f} % of the squared error")
+                for one in evaluation.by_property
+            ),
             least=300,
         )
     else:
@@ -50,14 +55,14 @@ def calibration_section(evaluation: Evaluation) -> Section | None:
     if found is None:
         return None
     body = note(
-        bold(f"{found.well_judged} of {len(found.deciles)} tenths are within {100 * WITHIN:.0f} %. "),
+        bold(f"{found.calibrated_deciles} of {len(found.deciles)} tenths are within {100 * TOLERANCE:.0f} %. "),
         _worst(found),
     )
     body += text(
-        f"The tenth of the points with the largest expected errors holds {100 * found.unsure_share:.0f} % of all "
+        f"The tenth of the points with the largest expected errors holds {100 * found.top_decile_share:.0f} % of all "
         f"squared error; rank correlation of expected and measured error {found.rank_correlation:.2f}. "
         "Points within the band were judged well: measured and expected RMSE differ by at most "
-        f"{100 * WITHIN:.0f} %. Above it the model was too sure, below it too doubtful.",
+        f"{100 * TOLERANCE:.0f} %. Above it the model was too sure, below it too doubtful.",
     )
     rows: list[list[Content]] = [
         [
@@ -71,14 +76,32 @@ def calibration_section(evaluation: Evaluation) -> Section | None:
         for i, t in enumerate(found.deciles)
     ]
     header = ["tenth", "points", "expected, px", "measured, px", "95 % interval", "measured / expected"]
-    return Section("Does it know how wrong it is?", body + plot(found.plot()) + table(header, rows))
+    return Section("Does it know how wrong it is?", body + plot(calibration_plot(found)) + table(header, rows))
+
+
+def property_plot(found: PropertyScores) -> Plot:
+    """RMSE over a property, one line for each source."""
+    traces = []
+    for name, bins in found.by_source.items():
+        low, high = (np.array([one.interval[i] for one in bins]) for i in (0, 1))
+        x, y = np.array([one.median for one in bins]), np.array([one.rmse for one in bins])
+        traces.append(Trace(f"source {name}", x, y, low, high, dots=True))
+    return Plot(found.title, tuple(traces), found.title, "RMSE, px")
+
+
+def calibration_plot(found: Calibration) -> Plot:
+    """Measured over expected RMSE, with the line on which they agree."""
+    x, y = (np.array([getattr(decile, name) for decile in found.deciles]) for name in ("expected", "measured"))
+    low, high = (np.array([decile.interval[i] for decile in found.deciles]) for i in (0, 1))
+    trace = Trace("deciles of all points", x, y, low, high, dots=True)
+    return Plot("calibration", (trace,), "expected error, px", "measured RMSE, px", band=TOLERANCE)
 
 
 def _left_out(beyond: int) -> str:
     if not beyond:
         return ""
     verb = "face is" if beyond == 1 else "faces are"
-    why = f"more than {FAR:g} times as bad as the median face: a few wrong labels would hide all else"
+    why = f"more than {OUTLIER:g} times as bad as the median face: a few wrong labels would hide all else"
     return f"{beyond:,} {verb} left out in this section, {why}."
 
 

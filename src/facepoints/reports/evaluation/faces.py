@@ -17,10 +17,10 @@ WORST, OTHERS = 32, 16
 def shown_faces(evaluation: Evaluation) -> dict[str, tuple[str, NDArray[np.int64], list[str]]]:
     """File name -> title, positions, and a remark for each face."""
     labeled = evaluation.labeled()
-    order = labeled[np.argsort(-evaluation.rmse[labeled], kind="stable")]
+    order = labeled[np.argsort(-evaluation.face_rmse[labeled], kind="stable")]
     lot = np.random.default_rng(evaluation.seed).permutation(labeled)[:OTHERS]
     start = max(0, (len(order) - OTHERS) // 2)
-    doubted = evaluation.doubts[:OTHERS]
+    doubted = evaluation.label_issues[:OTHERS]
     kinds = {
         "random.png": ("by lot", lot),
         "median.png": ("the median", order[start : start + OTHERS]),
@@ -31,7 +31,7 @@ def shown_faces(evaluation: Evaluation) -> dict[str, tuple[str, NDArray[np.int64
     }
     if doubted:
         remarks = [f"{d.keypoint.replace('_', ' ')} {d.distance:.1f} px" for d in doubted]
-        found["doubted.png"] = ("labels to doubt", np.array([d.position for d in doubted]), remarks)
+        found["label_issues.png"] = ("label issues", np.array([d.position for d in doubted]), remarks)
     return found
 
 
@@ -45,9 +45,9 @@ def faces_section(evaluation: Evaluation) -> Section:
             words = text(
                 "The largest error of all is as often a wrong label as a wrong answer: look first.", muted=True
             )
-        if title == "labels to doubt":
+        if title == "label issues":
             words = text(
-                bold(f"{len(evaluation.doubts):,} labels lie far from an answer that the model is sure of. "),
+                bold(f"{len(evaluation.label_issues):,} labels lie far from an answer that the model is sure of. "),
                 _why(evaluation),
                 " ",
                 code("facepoints audit"),
@@ -61,7 +61,7 @@ def face_sheets(evaluation: Evaluation) -> dict[str, Image]:
     """The same as PNG: file name -> picture."""
     sheets = {}
     for file, (title, rows, remarks) in shown_faces(evaluation).items():
-        some, points = evaluation.data.take(rows), evaluation.answers.points[rows]
+        some, points = evaluation.data.take(rows), evaluation.predictions.points[rows]
         captions = [f"row {row} · {remark}" for row, remark in zip(some.row.tolist(), remarks, strict=True)]
         heading = f"{evaluation.title}: {len(rows)} faces, {title}"
         columns = 8 if len(rows) > OTHERS else 4
@@ -72,17 +72,17 @@ def face_sheets(evaluation: Evaluation) -> dict[str, Image]:
 
 
 def _why(evaluation: Evaluation) -> str:
-    if evaluation.answers.expected_error is not None:
+    if evaluation.predictions.expected_error is not None:
         return "It expects a small error there."
     return "It does not tell what error it expects: a label is listed where the face’s other points are met."
 
 
 def _remark(evaluation: Evaluation, face: int) -> str:
-    expected = evaluation.answers.expected_error
+    expected = evaluation.predictions.expected_error
     if expected is None:
-        return f"{evaluation.rmse[face]:.1f} px"
+        return f"{evaluation.face_rmse[face]:.1f} px"
     own = expected[face][evaluation.data.observed[face]].astype(np.float64)
-    return f"{evaluation.rmse[face]:.1f} px, expects {np.sqrt(np.square(own).mean()):.1f}"
+    return f"{evaluation.face_rmse[face]:.1f} px, expects {np.sqrt(np.square(own).mean()):.1f}"
 
 
 def _cards(evaluation: Evaluation, rows: NDArray[np.int64], remarks: list[str]) -> Html:
@@ -91,6 +91,6 @@ def _cards(evaluation: Evaluation, rows: NDArray[np.int64], remarks: list[str]) 
     for i, remark in zip(rows.tolist(), remarks, strict=True):
         given = np.where(data.observed[i][:, None], data.points[i], np.nan)
         words = f"row {data.row[i]} · {source_name(int(data.source[i]))} · {remark}"
-        answers = evaluation.answers.points[i]
+        answers = evaluation.predictions.points[i]
         cards.append(face_card(data.faces[i], words, alt=f"face of {words}", points=given, guessed=answers))
     return grid(cards, least=140)

@@ -12,18 +12,18 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from facepoints.drawing import Image, write_png
-from facepoints.errors import BadChoice
 from facepoints.evaluation.result import Evaluation
 from facepoints.files import write_text
 from facepoints.metrics import PCK_DISTANCES, face_nme, point_distances, source_name
 from facepoints.reports.charts import save_png
 from facepoints.reports.evaluation.error_ellipses import ellipse_picture, scatters
+from facepoints.reports.evaluation.errors import calibration_plot, property_plot
 from facepoints.reports.evaluation.faces import face_sheets
 from facepoints.reports.evaluation.page import cumulative_plots, evaluate_page
 from facepoints.scores import Scores
@@ -31,16 +31,10 @@ from facepoints.scores import Scores
 PAGE = "evaluate.html"
 
 
-def write_report(out: Path, evaluation: Evaluation, *, extra: Mapping[str, object] | None = None) -> None:
-    """Write the files named above into the folder `out`; `extra` is added to scores.json, with names of its own.
-
-    Nothing is written before everything could be computed. Plots are drawn as PNG only where matplotlib is installed.
-    """
-    summary = evaluation.as_dict()
-    if taken := sorted(set(summary) & set(extra or {})):
-        raise BadChoice(f"scores.json already has {', '.join(taken)}: give what you add other names")
+def write_report(out: Path, evaluation: Evaluation) -> None:
+    """Write the files named above into the folder `out`; nothing before everything is computed."""
     texts = {
-        "scores.json": json.dumps({**summary, **(extra or {})}, indent=2, allow_nan=False) + "\n",
+        "scores.json": json.dumps(evaluation.as_dict(), indent=2, allow_nan=False) + "\n",
         "per_point.csv": _csv(_point_lines(evaluation.scores)),
         "per_face.csv": _csv(_face_lines(evaluation)),
         PAGE: evaluate_page(evaluation),
@@ -50,15 +44,15 @@ def write_report(out: Path, evaluation: Evaluation, *, extra: Mapping[str, objec
         write_text(out / name, text)
     for name, picture in pictures.items():
         write_png(out / name, picture)
-    plots = [*cumulative_plots(evaluation), *(one.plot() for one in evaluation.hardness)]
-    plots += [evaluation.calibration.plot()] if evaluation.calibration else []
+    plots = [*cumulative_plots(evaluation), *(property_plot(one) for one in evaluation.by_property)]
+    plots += [calibration_plot(evaluation.calibration)] if evaluation.calibration else []
     save_png(plots, out / "plots.png", evaluation.title)
 
 
 def _pictures(evaluation: Evaluation) -> dict[str, Image]:
     pictures = face_sheets(evaluation)
-    for source in evaluation.sources():
-        found = scatters(evaluation.data, evaluation.answers.points, source)
+    for source in evaluation.sources:
+        found = scatters(evaluation.data, evaluation.predictions.points, source)
         if found:
             pictures[f"ellipses_{source_name(source)}.png"] = ellipse_picture(evaluation.data, found, source)
     if evaluation.summary is not None:
@@ -67,7 +61,7 @@ def _pictures(evaluation: Evaluation) -> dict[str, Image]:
 
 
 def _point_lines(scores: Scores) -> list[list[object]]:
-    pck_columns = [f"hit{px}" for px in PCK_DISTANCES]
+    pck_columns = [f"pck{px}" for px in PCK_DISTANCES]
     sources = [f"rmse_{name}" for name in scores.by_source]
     numbers = ["rmse", "rmse_x", "rmse_y", "bias_x", "bias_y", "spread_x", "spread_y", "mae"]
     lines: list[list[object]] = [["keypoint", "count", *numbers, *pck_columns, *sources]]
@@ -85,22 +79,22 @@ def _face_lines(evaluation: Evaluation) -> list[list[object]]:
 
     `missing` names the points that nobody labeled, with a space between two.
     """
-    data, predicted = evaluation.data, evaluation.answers.points
+    data, predicted = evaluation.data, evaluation.predictions.points
     furthest = point_distances(predicted, data.points, data.observed).max(axis=1)
     nme = face_nme(predicted, data.points, data.observed, data.keypoints)
     unknown = np.ma.getmaskarray(nme)
-    facts = evaluation.facts.facts
+    facts = evaluation.properties.properties
     names = [fact.column for fact in facts]
     lines: list[list[object]] = [["row", "source", "observed", "rmse", "max_error", "nme", *names, "missing"]]
-    expected = evaluation.answers.expected_error
+    expected = evaluation.predictions.expected_error
     if expected is not None:
         lines[0].append("expected_error")
     for i, count in enumerate(data.observed.sum(axis=1).tolist()):
-        px = (float(evaluation.rmse[i]), float(furthest[i])) if count else (None, None)
+        px = (float(evaluation.face_rmse[i]), float(furthest[i])) if count else (None, None)
         share = None if unknown[i] else float(nme[i])
         values = [float(fact.values[i]) if np.isfinite(fact.values[i]) else None for fact in facts]
         line = [int(data.row[i]), source_name(int(data.source[i])), count, *px, share, *values]
-        line.append(" ".join(evaluation.facts.missing[i]))
+        line.append(" ".join(evaluation.properties.missing[i]))
         if expected is not None:
             own = expected[i][data.observed[i]].astype(np.float64)
             line.append(float(np.sqrt(np.square(own).mean())) if count else None)

@@ -69,7 +69,7 @@ def _lead(evaluation: Evaluation) -> Html:
     if part.eye_distance is not None:
         values.append((f"{part.eye_distance:.0f} px", "between the eyes"))
     values.append((f"{part.faces:,}", "faces scored"))
-    return facts(values) + text(evaluation.rows_in_words + ".")
+    return facts(values) + text(evaluation.rows.description + ".")
 
 
 def score_section(evaluation: Evaluation) -> Section:
@@ -89,11 +89,11 @@ def score_section(evaluation: Evaluation) -> Section:
 
 def cumulative_plots(evaluation: Evaluation) -> list[Plot]:
     """Share of points within a distance, and share of faces below an NME."""
-    data, predicted = evaluation.data, evaluation.answers.points
+    data, predicted = evaluation.data, evaluation.predictions.points
     distance = point_distances(predicted, data.points, data.observed)
     series = {"all": np.ones(len(data), np.bool_)}
-    if len(evaluation.sources()) > 1:
-        series |= {f"source {source_name(s)}": data.source == s for s in evaluation.sources()}
+    if len(evaluation.sources) > 1:
+        series |= {f"source {source_name(s)}": data.source == s for s in evaluation.sources}
     top = max(4.0, float(np.quantile(distance[data.observed], 0.97)))
     traces = [cumulative(n, distance[rows][data.observed[rows]], top) for n, rows in series.items()]
     plots = [Plot("points within a distance", tuple(traces), "distance from the label, px", "points, %", top=100.0)]
@@ -141,8 +141,8 @@ def points_section(evaluation: Evaluation) -> Section:
 
 def _ellipses(evaluation: Evaluation) -> Html:
     cards = []
-    for source in evaluation.sources():
-        found = scatters(evaluation.data, evaluation.answers.points, source)
+    for source in evaluation.sources:
+        found = scatters(evaluation.data, evaluation.predictions.points, source)
         if found:
             cards.append(_ellipse_card(evaluation, found, source))
     if not cards:
@@ -233,7 +233,7 @@ def _with_meanings(header: list[str], rows: list[list[Content]]) -> Html:
 def _mean_distance(evaluation: Evaluation, title: str) -> float:
     k = evaluation.data.keypoints.index(title)
     rows = evaluation.data.observed[:, k]
-    errors = evaluation.answers.points[rows, k].astype(np.float64) - evaluation.data.points[rows, k]
+    errors = evaluation.predictions.points[rows, k].astype(np.float64) - evaluation.data.points[rows, k]
     return float(np.hypot(*errors.T).mean())
 
 

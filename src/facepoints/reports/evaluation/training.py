@@ -40,7 +40,7 @@ def story_section(evaluation: Evaluation) -> Section:
     if summary is None:
         what = {
             "run": "The run folder holds no history.json: nothing is told of the training.",
-            "model file": "A model file says what it answers, not how it was trained: judge its run folder to see.",
+            "ONNX file": "A model file says what it answers, not how it was trained: judge its run folder to see.",
             "table of points": "A table of points, made elsewhere: nothing is known of what made it.",
         }[evaluation.model.kind]
         return Section(title, text(what))
