@@ -359,9 +359,9 @@ for words in (
 """
 
 
-def test_without_the_training_extra_each_command_says_what_to_install(here: Path, data: Path) -> None:
+def test_without_the_training_extra_each_command_says_what_to_install(here: Path, data: Path, tiny_run: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_EXTRAS, str(data), str(here / "out")],
+        [sys.executable, "-c", WITHOUT_EXTRAS, str(data), str(a_run(here, tiny_run))],
         capture_output=True,
         text=True,
         check=False,
@@ -575,7 +575,7 @@ def test_a_run_and_somebody_s_points_are_compared(call: Call, here: Path, tiny_r
     assert about["models"][1]["ms_per_face"] > 0
     answer = call("evaluate", "theirs.csv", "--data", "new")
     assert answer.code == 0, answer.err
-    assert "Scored: all 40 rows; what it was trained on is not known here." in answer.out
+    assert "Scored: all 40 rows; the training data are unknown." in answer.out
     assert {"evaluate.html", "scores.json"} <= files(here / "theirs-evaluation")
 
 
@@ -593,7 +593,7 @@ def test_next_commands_name_the_same_data(call: Call, here: Path, data: Path, fe
     evaluation = call("evaluate", "run", "--data", data)
     assert evaluation.code == 0, evaluation.err
     kept = len(json.loads((here / "run" / "run.json").read_text())["validation_rows"])
-    assert f"Scored: {kept} validation rows; {len(few_faces) - kept} rows left out: trained on" in evaluation.out
+    assert f"Scored: {kept} validation rows; {len(few_faces) - kept} training rows left out" in evaluation.out
 
 
 def test_a_recipe_of_one_s_own_is_trained_by_its_file(call: Call, here: Path, data: Path) -> None:
