@@ -12,8 +12,9 @@ import pytest
 from facepoints.data.dataset import LabeledFaces
 from facepoints.errors import BadChoice, BadRun
 from facepoints.evaluation.evaluate import evaluate
+from facepoints.evaluation.open_predictor import model_kind, open_predictor
 from facepoints.evaluation.points_file import PointsFile
-from facepoints.evaluation.predictor import OnnxPredictor, model_kind, open_predictor
+from facepoints.evaluation.predictor import OnnxPredictor
 from facepoints.evaluation.trained_run import TrainedRun, open_run
 from facepoints.exporting.onnx_file import export_run
 from facepoints.inference.detector import load
@@ -84,7 +85,7 @@ def test_an_absent_model_is_reported_without_torch() -> None:
     code = """
 import sys
 from facepoints.errors import BadRun
-from facepoints.evaluation.predictor import open_predictor
+from facepoints.evaluation.open_predictor import open_predictor
 try:
     open_predictor("absent")
 except BadRun:

@@ -50,7 +50,7 @@ def evaluate(
     labeled = labeled_faces(data, skip_broken, corrections)
     with console.status("predicting ...") as status:
         from facepoints.evaluation.evaluate import evaluate
-        from facepoints.evaluation.predictor import open_predictor
+        from facepoints.evaluation.open_predictor import open_predictor
         from facepoints.reports.evaluation.files import PAGE, write_report
         from facepoints.reports.evaluation.tables import print_scores
 
@@ -103,7 +103,7 @@ def compare(
     labeled = labeled_faces(data, skip_broken, corrections)
     with console.status("starting ..."):
         from facepoints.evaluation.compare import Candidate, compare
-        from facepoints.evaluation.predictor import open_predictor
+        from facepoints.evaluation.open_predictor import open_predictor
         from facepoints.evaluation.seeds import train_seeds
         from facepoints.reports.comparison.files import names_of, write_comparison
         from facepoints.reports.comparison.tables import print_comparison
@@ -159,7 +159,8 @@ def submit(
     with console.status("reading faces ..."):
         requested = load_submission_faces(data)
     with console.status("predicting ..."):
-        from facepoints.evaluation.predictor import MeanPredictor, open_predictor
+        from facepoints.evaluation.open_predictor import open_predictor
+        from facepoints.evaluation.predictor import MeanPredictor
         from facepoints.evaluation.submission import submit as write
 
         chosen: list[Path | None] = [*models] if models else [None]
@@ -175,7 +176,7 @@ def submit(
 
 def _check_models(models: Sequence[Path | None]) -> None:
     """Raise BadRun for a model that is absent, before data are read and torch is imported."""
-    from facepoints.evaluation.predictor import model_kind
+    from facepoints.evaluation.open_predictor import model_kind
 
     for model in models:
         if model is not None:

@@ -202,7 +202,7 @@ def _onnx_file(model: Path | None) -> Path | None:
     """MODEL as an ONNX file: a run is exported into its own folder first, once."""
     if model is None:
         return None
-    from facepoints.evaluation.predictor import model_kind
+    from facepoints.evaluation.open_predictor import model_kind
 
     kind = model_kind(model)
     if kind == "table of points":

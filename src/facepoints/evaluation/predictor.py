@@ -1,4 +1,4 @@
-"""Everything that maps faces to points has one interface, and one function opens it. No torch.
+"""One interface for everything that maps faces to points. No torch.
 
 Predictor            interface
 ├── TrainedRun       a run folder (trained_run.py)
@@ -6,7 +6,7 @@ Predictor            interface
 ├── PointsFile       a table of points, written by any program (points_file.py)
 └── MeanPredictor    the mean of several predictors
 
-open_predictor       MODEL argument -> Predictor
+`open_predictor` (open_predictor.py) opens a MODEL argument.
 """
 
 from __future__ import annotations
@@ -15,14 +15,13 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.data.dataset import LabeledFaces, fingerprint
-from facepoints.errors import BadChoice, BadRun
+from facepoints.errors import BadChoice
 from facepoints.evaluation.run_summary import RunSummary
 from facepoints.keypoints import KeypointSet
 
@@ -180,52 +179,6 @@ class MeanPredictor:
 
     def milliseconds(self, data: LabeledFaces) -> float | None:
         return timed(lambda: self.predict(data), len(data))
-
-
-def open_predictor(
-    model: Path | str | None,
-    data: LabeledFaces | None = None,
-    *,
-    threads: int | None = None,
-    points_only: bool = False,
-) -> Predictor:
-    """A run folder, an ONNX file, a table of points for the rows of `data`, or None for the bundled weights.
-
-    points_only: predict no expected errors, and with a run all keypoints of its training data, of which those without
-    an output get their mean shape. Raises BadRun or BadFile where the model is absent or damaged.
-    """
-    kind = "ONNX file" if model is None else model_kind(model)
-    if model is None or kind == "ONNX file":
-        from facepoints.inference.detector import load
-
-        name = "flagship" if model is None else Path(model).name
-        return OnnxPredictor(name, load(model, threads=threads), points_only)
-    if kind == "table of points":
-        from facepoints.evaluation.points_file import read_points_file
-
-        if data is None:
-            raise BadChoice(f"{model}: a table of points can only be evaluated. Give a run folder or an .onnx file")
-        return read_points_file(Path(model), data)
-    from facepoints.evaluation.trained_run import open_run  # imports torch
-
-    return open_run(Path(model), all_keypoints=points_only)
-
-
-def model_kind(model: Path | str) -> ModelKind:
-    """What a MODEL argument names, by its suffix; raises BadRun where it is absent or something else."""
-    path = Path(model)
-    if path.is_dir():
-        if not (path / "model.safetensors").is_file():
-            raise BadRun(f"{path / 'model.safetensors'}: no such file; expected a run folder of `facepoints train`")
-        return "run"
-    suffix = path.suffix.lower()
-    if not path.exists():
-        raise BadRun(f"{path}: no such file or folder; expected a run folder, an .onnx file or a table of points")
-    if suffix == ".onnx":
-        return "ONNX file"
-    if suffix in (".csv", ".zip"):
-        return "table of points"
-    raise BadRun(f"{path}: not a model; expected a run folder, an .onnx file or a table of points (.csv, .zip)")
 
 
 def timed(call: Callable[[], object], faces: int) -> float:
