@@ -23,7 +23,7 @@ from accuracy import BUDGET, Bench, arguments, bench_from, caption, ending, one_
 from facepoints.evaluation.significance import Bootstrap, Difference, paired_bootstrap
 from facepoints.files import atomic_write, write_text
 from facepoints.metrics import point_distances, squared_error_sums
-from facepoints.training.builtin_recipes import BUILTIN_RECIPES, cnn, cnn_rotated, masked
+from facepoints.training.builtin_recipes import BUILTIN_RECIPES, find
 from facepoints.training.recipe import Recipe
 
 _PROJECT = "a student project"
@@ -58,10 +58,10 @@ WHO: dict[str, tuple[str, str]] = {
 """Description and origin of each approach."""
 
 VARIANTS: dict[str, tuple[Recipe, str]] = {
-    "masked, mean imputation": (masked.replace(missing="mean"), "masked"),
-    "cnn, rotated": (cnn.replace(angles=cnn_rotated.angles, shift=cnn_rotated.shift), "cnn"),
-    "cnn, half as wide": (cnn.replace(width=cnn.width // 2), "cnn"),
-    "cnn, a quarter as wide": (cnn.replace(width=cnn.width // 4), "cnn"),
+    "masked, mean imputation": (find("masked").replace(missing="mean"), "masked"),
+    "cnn, rotated": (find("cnn").replace(angles=find("cnn-rotated").angles, shift=find("cnn-rotated").shift), "cnn"),
+    "cnn, half as wide": (find("cnn").replace(width=find("cnn").width // 2), "cnn"),
+    "cnn, a quarter as wide": (find("cnn").replace(width=find("cnn").width // 4), "cnn"),
 }
 """Name -> a recipe that differs in one setting from a built-in recipe, and the name of that recipe."""
 

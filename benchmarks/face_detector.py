@@ -49,12 +49,12 @@ from facepoints.training.face_detector.patches import Patches
 from facepoints.training.face_detector.scenes import (
     Scene,
     face_squares,
-    kept_aside,
     mean_shape_of,
-    read_questions,
     read_scenes,
+    read_unlabeled,
     square_of,
-    write_questions,
+    validation_scenes,
+    write_unlabeled,
 )
 
 ASIDE, SEED = 0.1, 0
@@ -114,7 +114,7 @@ def main() -> None:
         args.face_detector, args.out = args.out, args.out.with_suffix(".json")
     face_detector = FaceNetwork.open(args.face_detector, 1) if args.face_detector else FaceNetwork.bundled(1)
     if args.task == "questions":
-        write_questions(args.out, questions(face_detector, args.scenes))
+        write_unlabeled(args.out, questions(face_detector, args.scenes))
     else:
         outcomes = measure(face_detector, args.scenes)
         show(outcomes)
@@ -130,8 +130,8 @@ def train(data: str, folder: Path, asked: Path | None, steps: int, out: Path) ->
     mean_shape = mean_shape_of(crops)
     faces, points = draw_faces(SYNTHETIC, seed=77)
     squares = np.concatenate([face_squares(crops, mean_shape), *(square_of(p, mean_shape[0]) for p in points)])
-    scenes = read_scenes(folder, mean_shape[0], read_questions(asked) if asked else None)
-    aside = kept_aside(scenes, ASIDE, SEED)
+    scenes = read_scenes(folder, mean_shape[0], read_unlabeled(asked) if asked else None)
+    aside = validation_scenes(scenes, ASIDE, SEED)
     scenes = [scene for scene, kept in zip(scenes, aside, strict=True) if not kept]
     patches = Patches(scenes, np.concatenate([crops.faces, faces]), squares)
     started = time.monotonic()
@@ -186,7 +186,7 @@ def match(
 def measure(face_detector: FaceNetwork, folder: Path) -> dict[str, Outcome]:
     """What a finder finds in the scenes kept aside, however they lie."""
     scenes = read_scenes(folder, load(threads=1).network.facts.mean_shape[0])
-    aside = [scene for scene, kept in zip(scenes, kept_aside(scenes, ASIDE, SEED), strict=True) if kept]
+    aside = [scene for scene, kept in zip(scenes, validation_scenes(scenes, ASIDE, SEED), strict=True) if kept]
     turns: dict[str, Turn] = {
         "as they are": lambda gray, faces: (gray, faces),
         "a quarter turn": lambda gray, faces: turned(gray, faces, 90),

@@ -15,11 +15,11 @@ from facepoints.training.face_detector.scenes import (
     Scene,
     face_squares,
     halved,
-    kept_aside,
     mean_shape_of,
-    read_questions,
     read_scenes,
-    write_questions,
+    read_unlabeled,
+    validation_scenes,
+    write_unlabeled,
 )
 
 
@@ -46,15 +46,15 @@ def test_a_scene_has_its_faces_where_they_are(tmp_path: Path) -> None:
         assert abs(roll) < 0.5
 
 
-def test_questions_come_back_as_faces_doubts_and_mistakes(tmp_path: Path) -> None:
+def test_questions_come_back_as_faces_doubts_and_false_positives(tmp_path: Path) -> None:
     folder, mean_shape = folder_of(tmp_path, ["a_1.png"])
     asked = {"a_1.png": np.array([[10.0, 20, 30, 0.5, 0.9], [1, 2, 40, -0.5, 0.001], [60, 70, 50, 0.1, 0.99]])}
-    write_questions(tmp_path / "questions.csv", asked)
-    (scene,) = read_scenes(folder, mean_shape, read_questions(tmp_path / "questions.csv"))
+    write_unlabeled(tmp_path / "questions.csv", asked)
+    (scene,) = read_scenes(folder, mean_shape, read_unlabeled(tmp_path / "questions.csv"))
     assert len(scene.faces) == 2
     np.testing.assert_allclose(scene.faces[1], [60, 70, 50, 0.1])
     np.testing.assert_allclose(scene.doubts, [[10, 20, 30, 0.5]])
-    np.testing.assert_allclose(scene.mistakes, [[1, 2, 40, -0.5]])
+    np.testing.assert_allclose(scene.false_positives, [[1, 2, 40, -0.5]])
 
 
 def test_a_photo_that_is_none_is_named(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_photos_of_one_name_or_of_one_look_stay_together() -> None:
     pictures[31] = pictures[30]  # the same picture by another name
     scenes = [Scene(f"{i if i != 51 else 50}_{i}.png", (p,), np.zeros((0, 4))) for i, p in enumerate(pictures)]
     for seed in range(20):
-        aside = kept_aside(scenes, 0.5, seed)
+        aside = validation_scenes(scenes, 0.5, seed)
         assert 20 <= aside.sum() <= 40
         assert aside[30] == aside[31]
         assert aside[50] == aside[51]

@@ -1,4 +1,4 @@
-"""What cameras, light and files do to a small grey picture."""
+"""Degradations of a small grey picture: lighting, blur, noise, occlusion, compression."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ Picture = NDArray[np.uint8]
 
 
 def degrade(picture: Picture, rng: Generator) -> Picture:
-    """A grey picture (h, w) in other light, blurred, noisy, partly hidden, compressed: each now and then."""
+    """A grey picture (h, w) with random degradations, each applied with its own probability."""
     if rng.random() < 0.12:
-        picture = _hidden(picture, rng)
+        picture = _occluded(picture, rng)
     if rng.random() < 0.15:
         picture = _shaded(picture, rng)
     if rng.random() < 0.7:
@@ -30,7 +30,7 @@ def degrade(picture: Picture, rng: Generator) -> Picture:
 
 
 def _relit(picture: Picture, rng: Generator) -> Picture:
-    """Another exposure, contrast and gamma."""
+    """Random exposure, contrast and gamma."""
     tone = np.arange(256, dtype=np.float64) / 255
     tone = tone ** np.exp(rng.normal(0, 0.3))
     tone = (tone - 0.5) * np.exp(rng.normal(-0.1, 0.3)) + 0.5 + rng.normal(0, 0.08)
@@ -45,8 +45,8 @@ def _shaded(picture: Picture, rng: Generator) -> Picture:
     return np.asarray(np.clip(picture * np.exp(slope), 0, 255), np.uint8)
 
 
-def _hidden(picture: Picture, rng: Generator) -> Picture:
-    """A bar of one brightness, as a hand, a rail or a microphone would hide a part."""
+def _occluded(picture: Picture, rng: Generator) -> Picture:
+    """A uniform bar, like a hand, a rail or a microphone in front of the face."""
     made = picture.copy()
     center = rng.uniform(0, 1, 2) * picture.shape[::-1]
     size = np.exp(rng.uniform(np.log(4), np.log([60, 16])))

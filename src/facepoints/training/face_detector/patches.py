@@ -1,7 +1,7 @@
-"""Pictures of 128 x 128 pixels for a finder to learn from, made as they are needed: no two are the same.
+"""Random pictures of 128 x 128 px with targets for training the face detector.
 
-Labeled faces at any roll and of any size that the network should know; faces of the competition's format, real and
-drawn, pasted into what lies elsewhere; places without a face. Also what only looks like a face: faces in pieces.
+They show labeled faces of photos at any roll and size, crops of real and synthetic faces pasted elsewhere, places
+without a face, and, as hard negatives, shuffled pieces of faces.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ PATCH = 128
 CELLS = PATCH // STRIDE
 
 UNSURE = (11.0, 66.0)
-"""Sides, px: faces between these and SIDES are neither asked for nor forbidden."""
+"""Sides, px: faces between these and SIDES are excluded from the loss."""
 
 TARGETS = ("heat", "counts", "right", "down", "size", "cosine", "sine", "near")
-"""Of each cell: how near a face's middle is, 0 to 1; whether the answer counts; the face at hand as in MAPS; how much
-its place, size and roll count."""
+"""Target of each cell: closeness of a face's center, 0 to 1; weight in the face loss, 0 or 1; the nearest face as in
+MAPS; weight in the square loss."""
 
-_GRAY = 128  # what lies beyond a photo's edge
+_GRAY = 128  # outside of the photo
 _MIDDLE = (PATCH - 1) / 2
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """How often each kind of picture comes."""
+    """Share of each kind of picture."""
 
     scene_face: float = 0.48
     pasted: float = 0.25
     hard: float = 0.12
-    """around an earlier finder's mistakes; where there are none, anywhere"""
+    """around false positives of an earlier detector; where there are none, anywhere"""
     upright: float = 0.5
-    """share of faces that are turned but a little; the others lie in any direction"""
+    """share of faces with a small roll; the others have any"""
 
 
 class Patches:
-    """Makes pictures and targets from scenes and from crops of faces."""
+    """Generates pictures and targets from scenes and from crops of faces."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Patches:
         self.scenes = scenes
         self._faces = [(i, face) for i, scene in enumerate(scenes) for face in scene.faces]
         self._crops, self._squares = [halved(crop, 12) for crop in crops], squares
-        self._hard = [(i, mistake) for i, scene in enumerate(scenes) for mistake in scene.mistakes]
+        self._hard = [(i, square) for i, scene in enumerate(scenes) for square in scene.false_positives]
         self._mixture = mixture or Mixture()
 
     def batch(self, n: int, rng: Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
@@ -77,9 +77,9 @@ class Patches:
         """A picture (128, 128) and its targets (8, 16, 16)."""
         mixture, kind = self._mixture, rng.random()
         if kind < mixture.scene_face:
-            picture, faces, doubts = self._around_a_face(rng)
+            picture, faces, doubts = self._around(self._faces, 0.1, rng)
         elif kind < mixture.scene_face + mixture.hard and self._hard:
-            picture, faces, doubts = self._around_a_mistake(rng)
+            picture, faces, doubts = self._around(self._hard, 0.25, rng)
         else:
             picture, faces, doubts = self._anywhere(rng)
             if rng.random() < mixture.pasted / (1 - mixture.scene_face - mixture.hard):
@@ -87,25 +87,22 @@ class Patches:
         return degrade(picture, rng), targets_of(faces, doubts)
 
     def _roll(self, rng: Generator) -> float:
-        """By how much a face is turned, radians."""
+        """Random roll, radians."""
         return float(rng.normal(0, 0.25) if rng.random() < self._mixture.upright else rng.uniform(-math.pi, math.pi))
 
-    def _around_a_face(self, rng: Generator) -> tuple[NDArray[np.uint8], Squares, Squares]:
-        number, (x, y, side, _) = self._faces[rng.integers(len(self._faces))]
-        scale = min(_a_side(rng) / side, 1.5)  # a small face enlarged further would teach blur
-        place = rng.uniform(0.1 * PATCH, 0.9 * PATCH, 2)
-        return _cut(self.scenes[number], np.array([x, y]), place, scale, self._roll(rng), rng)
-
-    def _around_a_mistake(self, rng: Generator) -> tuple[NDArray[np.uint8], Squares, Squares]:
-        number, (x, y, side, _) = self._hard[rng.integers(len(self._hard))]
-        scale = min(_a_side(rng) / side, 1.5)
-        place = rng.uniform(0.25 * PATCH, 0.75 * PATCH, 2)
+    def _around(
+        self, squares: list[tuple[int, NDArray[np.float64]]], margin: float, rng: Generator
+    ) -> tuple[NDArray[np.uint8], Squares, Squares]:
+        """A picture of a random square of a scene, at least this share of its side away from the border."""
+        number, (x, y, side, _) = squares[rng.integers(len(squares))]
+        scale = min(_random_side(rng) / side, 1.5)  # further enlargement would only add blur
+        place = rng.uniform(margin * PATCH, (1 - margin) * PATCH, 2)
         return _cut(self.scenes[number], np.array([x, y]), place, scale, self._roll(rng), rng)
 
     def _anywhere(self, rng: Generator) -> tuple[NDArray[np.uint8], Squares, Squares]:
         scene = self.scenes[int(rng.integers(len(self.scenes)))]
         height, width = scene.levels[0].shape
-        # from all of the photo in a third of the picture to a ninth of it in the whole picture
+        # from the whole photo in a third of the picture to an enlarged detail
         scale = float(np.exp(rng.uniform(np.log(PATCH / 3 / max(height, width)), np.log(1.2))))
         where = rng.uniform(0, 1, 2) * (width, height)
         return _cut(scene, where, np.full(2, _MIDDLE), scale, self._roll(rng), rng)
@@ -113,11 +110,11 @@ class Patches:
     def _pasted(
         self, picture: NDArray[np.uint8], faces: Squares, doubts: Squares, rng: Generator
     ) -> tuple[NDArray[np.uint8], Squares, Squares]:
-        """Some faces into a picture; what they hide of others is doubtful."""
+        """Paste some faces; faces that they occlude become doubtful."""
         wanted = int(rng.choice([1, 2, 3, 6], p=[0.5, 0.25, 0.15, 0.1]))
         pasted: list[list[float]] = []
         for _ in range(wanted):
-            side = _a_side(rng) if wanted < 6 else rng.uniform(14, 34)
+            side = _random_side(rng) if wanted < 6 else rng.uniform(14, 34)
             x, y = rng.uniform(0.3 * side, PATCH - 0.3 * side, 2)
             if any(math.hypot(x - a, y - b) < 0.55 * (side + s) for a, b, s, _ in pasted):
                 continue
@@ -139,8 +136,8 @@ class Patches:
         return picture, np.concatenate([faces[~gone], made]), np.concatenate([doubts, faces[gone]])
 
 
-def _a_side(rng: Generator) -> float:
-    """A face's side, px: even in its logarithm, now and then outside what is asked for."""
+def _random_side(rng: Generator) -> float:
+    """Random side of a face, px, log-uniform; 15 % may be outside of SIDES."""
     low, high = SIDES if rng.random() < 0.85 else (SIDES[0] * 0.6, SIDES[1] * 2.2)
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
@@ -148,8 +145,8 @@ def _a_side(rng: Generator) -> float:
 def _cut(
     scene: Scene, where: NDArray[np.float64], place: NDArray[np.float64], scale: float, turn: float, rng: Generator
 ) -> tuple[NDArray[np.uint8], Squares, Squares]:
-    """A picture of a scene in which `where` (px of the scene) comes to `place`, `scale` times as large, turned."""
-    level = max(0, min(len(scene.levels) - 1, math.floor(-math.log2(scale))))  # linear sampling alone would alias
+    """A picture of a scene: `where` (px of the scene) is mapped to `place`, scaled and rotated."""
+    level = max(0, min(len(scene.levels) - 1, math.floor(-math.log2(scale))))  # against aliasing
     shrunk = 2.0**-level
     cos, sin = math.cos(turn), math.sin(turn)
     stretch = np.diag(np.exp(rng.normal(0, 0.04, 2)) * [1 if rng.random() < 0.5 else -1, 1])
@@ -164,7 +161,7 @@ def _cut(
 
 
 def _moved(squares: Squares, affine: NDArray[np.float64]) -> Squares:
-    """Squares after an affine map (2, 3); a mirror keeps what is down in the face down."""
+    """Squares after an affine map (2, 3), which may mirror."""
     linear = affine[:, :2]
     center = squares[:, :2] @ linear.T + affine[:, 2]
     down = np.column_stack([-np.sin(squares[:, 3]), np.cos(squares[:, 3])]) @ linear.T
@@ -173,7 +170,7 @@ def _moved(squares: Squares, affine: NDArray[np.float64]) -> Squares:
 
 
 def _shuffled(crop: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
-    """A face in another order: nine pieces."""
+    """The nine pieces of a face in random order."""
     third = FACE_SIZE // 3
     pieces = crop.reshape(3, third, 3, third).swapaxes(1, 2).reshape(9, third, third)[rng.permutation(9)]
     return np.ascontiguousarray(pieces.reshape(3, 3, third, third).swapaxes(1, 2).reshape(FACE_SIZE, FACE_SIZE))
@@ -186,7 +183,7 @@ def _paste(
     target: NDArray[np.float64],
     rng: Generator,
 ) -> NDArray[np.uint8]:
-    """A crop's face, at `square` (4,) of the crop, into the picture at `target` (4,), with a soft edge."""
+    """Paste a crop's face with a soft edge: `square` (4,) of the crop is mapped to `target` (4,)."""
     scale, turn = target[2] / square[2], target[3] - square[3]
     level = max(0, min(len(levels) - 1, math.floor(-math.log2(scale))))
     shrunk = 2.0**-level
@@ -201,7 +198,7 @@ def _paste(
     edge = np.asarray(cv2.GaussianBlur(edge, (0, 0), size * rng.uniform(0.02, 0.05)), np.float32)
     over = cv2.warpAffine(levels[level], of_level, (PATCH, PATCH), borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
     weight = cv2.warpAffine(edge, of_level, (PATCH, PATCH))
-    if rng.random() < 0.5:  # the face in the light of the place
+    if rng.random() < 0.5:  # adapt the face to the brightness around it
         over += rng.uniform(0.3, 1) * float(((picture - over) * weight).sum() / max(weight.sum(), 1))
     return np.clip(picture + weight * (over - picture), 0, 255).astype(np.uint8)
 
