@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Quality:
-    """Of n pictures."""
+    """Quality of n images."""
 
     brightness: NDArray[np.float64]
     """(n,) mean grey value, 0 to 255"""
     contrast: NDArray[np.float64]
     """(n,) standard deviation of grey values"""
     sharpness: NDArray[np.float64]
-    """(n,) standard deviation of the Laplacian, in shares of the contrast: low is blurred (Pech-Pacheco and others
-    2000 take the variance; the share keeps dark pictures from counting as blurred)"""
+    """(n,) standard deviation of the Laplacian divided by the contrast, low is blurred (after Pech-Pacheco et al. 2000;
+    the division keeps dark images from counting as blurred)"""
 
 
 def quality(faces: NDArray[np.uint8]) -> Quality:

@@ -1,4 +1,4 @@
-"""A photo with its faces marked: corners around each, dots on the points, rings where the network is unsure."""
+"""Annotated photos: corners around each face, dots on its points, rings on points with a large expected error."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from facepoints.inference.faces import Face
 from facepoints.keypoints import KeypointSet
 
 UNSURE = 0.04
-"""Expected error, as a share of the box's side, from which a point is drawn hollow: a tenth of an eye distance."""
+"""Expected error, as a fraction of the box, above which a point is drawn hollow: a tenth of the eye distance."""
 
 _LEGIBLE, _LEGIBLE_FACE, _LARGEST = 480, 240, 4000
-"""Longer side of a picture, and side of a face with numbers, below which a picture is enlarged; but not beyond, px."""
+"""Photos are enlarged until their longer side and numbered faces have these sizes, at most to the last one; px."""
 
 _DOT, _LINE, _CORNER = 0.012, 0.006, 0.14
 """Radius of a dot, thickness of a line and length of a corner, in sides of the box."""
@@ -34,8 +34,8 @@ _SHIFT = 4  # OpenCV takes coordinates in 1/16 px
 def annotate(bgr: Pixels, faces: Sequence[Face], *, names: KeypointSet | None = None, steady: bool = False) -> Pixels:
     """A copy of a BGR photo (h, w, 3) with its faces marked, enlarged if it is small.
 
-    names: number the points, and say below the photo what each number means. steady: enlarge by the photo's size
-    alone, so that all frames of a video come out alike.
+    names: number the points, with a legend below the photo. steady: let the scale depend on the size of the photo
+    alone, so that all frames of a video have the same size.
     """
     factor = max(1, _LEGIBLE // max(bgr.shape[:2]))
     if names is not None and not steady and faces:
@@ -55,7 +55,7 @@ def annotate(bgr: Pixels, faces: Sequence[Face], *, names: KeypointSet | None = 
 
 
 def _dots(canvas: Pixels, points: NDArray[np.float64], side: float, hollow: NDArray[np.bool_]) -> None:
-    """In place, and only where the face is: a copy of a large photo for each face would take its time."""
+    """Draws in place on the part with the face: draw_points copies its input, which is slow for large photos."""
     reach = 0.1 * side + 8
     limit = np.array([canvas.shape[1], canvas.shape[0]])
     first = np.clip(np.floor(points.min(axis=0) - reach), 0, limit - 1).astype(int)
@@ -75,7 +75,7 @@ def _corners(canvas: Pixels, box: NDArray[np.float64]) -> None:
 
 
 def _numbers(canvas: Pixels, points: NDArray[np.float64], side: float) -> None:
-    """1, 2, ... beside the points, away from the face's middle, where there is room."""
+    """Draws 1, 2, ... next to the points, on the side away from the middle of the face."""
     height = max(7.0, 0.024 * side)
     scale = height / _CAPITAL
     away = points - points.mean(axis=0)
@@ -89,7 +89,7 @@ def _numbers(canvas: Pixels, points: NDArray[np.float64], side: float) -> None:
 
 
 def _legend(names: KeypointSet, width: int) -> Pixels:
-    """What the numbers mean, in columns on a strip of paper of this width."""
+    """The legend of the numbers: columns on a light strip of this width."""
     height = float(np.clip(width / 90, 8, 22))
     scale, line = height / _CAPITAL, round(2.2 * height)
     texts = [f"{number}  {name.replace('_', ' ')}" for number, name in enumerate(names.names, start=1)]

@@ -1,6 +1,6 @@
 """Labeled photos: whole photos with points on their faces, cropped to faces of 96 x 96.
 
-`photo_table` says what the CSV holds, `photo_crop` has the formulas, docs/data.md shows examples.
+The CSV is read by `photo_table`, the crops are computed by `photo_crop`; docs/data.md has examples.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from facepoints.errors import BadFile
 from facepoints.keypoints import FACE_SIZE
 
 Progress = Callable[[int, int], None]
-"""Called with (photos done, photos in all)."""
+"""Called with (photos done, total)."""
 
-_VERSION = 2  # of the crops in the cache: raise it whenever they change
+_VERSION = 2  # of the cached crops: increase it when they change
 
 
 @dataclass(frozen=True)
 class LabeledPhotos:
-    """n faces cropped from photos, and the way back."""
+    """n faces cropped from photos, with their transforms."""
 
     faces: LabeledFaces
     photo: tuple[Path, ...]
-    """n: the file that each face is from"""
+    """n: the file of each face"""
     to_face: NDArray[np.float64]
-    """(n, 2, 3): takes (x, y, 1) in px of the photo to (x, y) in px of the face"""
+    """(n, 2, 3): maps (x, y, 1) in px of the photo to (x, y) in px of the face"""
 
     def on_photo(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Points (n, k, 2) in px of the faces, one row for each, in px of their photos."""
+        """Points (n, k, 2) from px of the n faces to px of their photos."""
         scale, shift = self.to_face[:, None, [0, 1], [0, 1]], self.to_face[:, None, :, 2]
         back: NDArray[np.float64] = (points - shift) / scale
         return back
@@ -55,11 +55,11 @@ def read_labeled_photos(
     on_skip: Callable[[str], None] | None = None,
     progress: Progress | None = None,
 ) -> LabeledPhotos:
-    """The faces that the .csv (or .zip with one) at `path` names, 96 x 96 grey, their points moved along.
+    """The faces listed in a .csv (or .zip with one), cropped to 96 x 96 grey, with their points in px of the crop.
 
-    One photo at a time is in memory. The crops are kept in the cache for as long as the CSV's content and every
-    photo's size and times stay the same. With skip_broken, rows that cannot be read are left out (`row` keeps the
-    numbers of the file) and on_skip gets one line for each that says why. progress is called after each photo.
+    One photo at a time is in memory. The crops are cached until the content of the CSV or the size or a time of a
+    photo changes. With skip_broken, unreadable rows are left out (`row` keeps the numbers of the file) and on_skip is
+    called with one line for each. progress is called after each photo.
     """
     table = read_photo_table(path, skip_broken)
 
@@ -92,7 +92,7 @@ def read_labeled_photos(
 
 
 def _stamp(table: PhotoTable) -> str:
-    """What the file system says of all photos, as a name."""
+    """A hash of the file attributes of all photos."""
     facts: list[object] = [_VERSION]
     for name in dict.fromkeys(row.photo for row in table.rows):
         try:
@@ -104,14 +104,14 @@ def _stamp(table: PhotoTable) -> str:
 
 
 def _crop_all(table: PhotoTable, skip_broken: bool, progress: Progress | None) -> FaceTable:
-    """The faces, and scale, shift_x, shift_y of their crops as values; photo by photo, each opened once."""
+    """The faces, with scale, shift_x, shift_y of their crops as values; each photo is opened once."""
     members: dict[str, list[int]] = {}
     for i, row in enumerate(table.rows):
         members.setdefault(row.photo, []).append(i)
     faces = np.zeros((len(table.rows), FACE_SIZE, FACE_SIZE), np.uint8)
     crops = np.zeros((len(table.rows), 3))
     faults: dict[int, str] = {}
-    for row in table.rows if not skip_broken else []:  # before an hour of cropping, not after it
+    for row in table.rows if not skip_broken else []:  # fail before cropping, which can take an hour
         if not _is_file(table.folder / row.photo):
             raise table.bad(row, Fault(f"there is no photo {table.folder / row.photo}"))
     for done, (name, places) in enumerate(members.items(), start=1):
@@ -127,7 +127,7 @@ def _crop_all(table: PhotoTable, skip_broken: bool, progress: Progress | None) -
     kept = [i for i in range(len(table.rows)) if i not in faults]
     broken = sorted([*table.broken, *((table.rows[i].line, fault) for i, fault in faults.items())])
     if not kept:
-        raise BadFile(f"{table.name} line {broken[0][0]:,}: {broken[0][1]}. So is every other row: mend the file.")
+        raise BadFile(f"{table.name} line {broken[0][0]:,}: {broken[0][1]}. So is every other row: correct the file.")
     return FaceTable(
         columns=("scale", "shift_x", "shift_y"),
         faces=faces[kept] if faults else faces,
@@ -138,11 +138,11 @@ def _crop_all(table: PhotoTable, skip_broken: bool, progress: Progress | None) -
 
 
 _Found = tuple[tuple[float, float, float], NDArray[np.uint8]] | Fault
-"""(scale, shift_x, shift_y) and the face (96, 96), or what is wrong"""
+"""(scale, shift_x, shift_y) and the face (96, 96), or the fault"""
 
 
 def _faces_in(name: str, places: list[int], table: PhotoTable) -> Iterator[_Found]:
-    """What is at these places of the table, all of one photo."""
+    """The faces at these positions of the table, all of one photo."""
     try:
         photo = read_image(table.folder / name).gray
     except BadFile as error:
@@ -165,7 +165,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _crop_of(table: PhotoTable, i: int, photo: NDArray[np.uint8]) -> Crop:
-    """The crop of row i in its photo (h, w), with all that is to be checked."""
+    """The crop of row i in its photo (h, w); raises Fault if points or box do not fit the photo."""
     row, points, (height, width) = table.rows[i], table.points[i], photo.shape
     observed = ~np.isnan(points[:, 0])
     size = f"the photo {row.photo} ({width} x {height} px)"
@@ -181,8 +181,8 @@ def _crop_of(table: PhotoTable, i: int, photo: NDArray[np.uint8]) -> Crop:
         raise Fault(f"the box ({x:g}, {y:g}, {w:g}, {h:g}) does not lie in {size}")
     crop = crop_of_box(x, y, w, h)
     on_face = crop.points(points)
-    beyond = observed & ((on_face < ON_A_FACE[0]) | (on_face > ON_A_FACE[1])).any(axis=1)
-    if beyond.any():
-        what = f"{table.keypoints.names[int(beyond.argmax())]} lies outside the square around the box"
+    outside = observed & ((on_face < ON_A_FACE[0]) | (on_face > ON_A_FACE[1])).any(axis=1)
+    if outside.any():
+        what = f"{table.keypoints.names[int(outside.argmax())]} lies outside the square around the box"
         raise Fault(f"{what} ({x:g}, {y:g}, {w:g}, {h:g})")
     return crop

@@ -1,7 +1,7 @@
-"""Which square of a photo is a face, and its 96 x 96 grey pixels.
+"""The square of a photo that contains a face, and its 96 x 96 grey pixels.
 
-The square is upright: no turning. It lies around a box that somebody gave, or follows from the points so that eyes
-lie where the competition's eyes lie. Photo and face both have pixel centers at whole numbers.
+The square is upright. It surrounds a labeled box, or follows from the points such that the eyes are where the
+competition's eyes are. Photo and face both have pixel centers at whole numbers.
 """
 
 from __future__ import annotations
@@ -17,40 +17,40 @@ from facepoints.data.tables.csv_file import Fault
 from facepoints.keypoints import FACE_SIZE, KeypointSet
 
 EYES = np.array([[66.0, 37.0], [30.0, 38.0]])
-"""Where the competition's left and right eye centers lie on a face: px, medians rounded to whole ones."""
+"""Left and right eye center of the competition's faces: rounded medians, px."""
 
 ROOM = 4.0
-"""Pixels of the face between its edge and any point, where points decide the square."""
+"""Smallest distance of a point from the edge of the face, px, if the points determine the square."""
 
 BOX_MARGIN = 0.05
-"""Added around a box on each side, as part of its longer side. Eyes that lie 36 px apart on the competition's faces
-come to 32 px with the boxes of OpenCV's frontal cascade (measured on 172 faces), to some 39 px with boxes that end
-at brows and chin: no one margin suits both."""
+"""Margin around a box on each side, as a fraction of its longer side. The eye distance, 36 px on the competition's
+faces, becomes 32 px with boxes of OpenCV's frontal cascade (172 faces) and about 39 px with boxes from brows to chin: no
+single margin fits both."""
 
 POINTS_MARGIN = 0.3
-"""The same around the points of a face without eyes: eyebrows to mouth are 60 of the competition's 96 px."""
+"""Margin around the points of a face without eyes: brows to mouth span 60 of the competition's 96 px."""
 
 _MIDDLE = (FACE_SIZE - 1) / 2
 
 
 @dataclass(frozen=True)
 class Crop:
-    """Takes pixel x of the photo to `scale * x + shift_x` on the face, and y alike."""
+    """Maps x in px of the photo to `scale * x + shift_x` in px of the face, and y likewise."""
 
     scale: float
     shift_x: float
     shift_y: float
 
     def points(self, on_photo: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-        """Points (..., 2) in px of the photo, in px of the face."""
+        """Points (..., 2) from px of the photo to px of the face."""
         moved: NDArray[np.float64] = on_photo * np.float64(self.scale) + (self.shift_x, self.shift_y)
         return moved
 
     def face(self, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The face (96, 96) in a grey photo (h, w); beyond the photo's edge its last pixels repeat.
+        """The face (96, 96) in a grey photo (h, w); outside of the photo its edge pixels are repeated.
 
-        Each pixel of the face is the exact mean of what it covers of the photo (as OpenCV's INTER_AREA does, but
-        for squares that begin anywhere within a pixel), or linear between pixels where the photo is coarser.
+        Each pixel of the face is the exact mean of the area that it covers (like OpenCV's INTER_AREA, but with
+        sub-pixel offsets), or a linear interpolation if the photo is coarser.
         """
         rows, down = _weights(self.scale, self.shift_y, photo.shape[0])
         columns, across = _weights(self.scale, self.shift_x, photo.shape[1])
@@ -59,7 +59,7 @@ class Crop:
 
 
 def _weights(scale: float, shift: float, length: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Along one axis: the m photo pixels that a face covers, and what each gives to each face pixel (96, m)."""
+    """Along one axis: the m photo pixels that a face covers, and their weights for each face pixel (96, m)."""
     center = (np.arange(FACE_SIZE)[:, None] - shift) / scale  # of each face pixel, in px of the photo
     half = max(1 / scale, 1.0) / 2
     pixel = np.arange(math.floor(center[0, 0] - half), math.ceil(center[-1, 0] + half) + 1)
@@ -68,16 +68,16 @@ def _weights(scale: float, shift: float, length: int) -> tuple[NDArray[np.int64]
 
 
 def crop_of_box(x: float, y: float, w: float, h: float) -> Crop:
-    """The square around a box: (x, y) its first column and row, w and h how many; in px of the photo."""
+    """The square around a box: first column x and row y, width and height; in px of the photo."""
     scale = FACE_SIZE / ((1 + 2 * BOX_MARGIN) * max(w, h))
     return Crop(scale, _MIDDLE - scale * (x + w / 2 - 0.5), _MIDDLE - scale * (y + h / 2 - 0.5))
 
 
 def crop_of_points(points: NDArray[np.float64], observed: NDArray[np.bool_], keypoints: KeypointSet) -> Crop:
-    """The square for points (k, 2) px of the photo, observed (k,); raises Fault where they tell no size.
+    """The square for points (k, 2) px of the photo, observed (k,); raises Fault if they do not determine a size.
 
-    With both eyes: their middle comes to (48, 37.5), their distance to 36 px, or to less, so that no point comes
-    nearer than ROOM to the edge. Without: the square around the points, with POINTS_MARGIN.
+    With both eyes, their middle is mapped to (48, 37.5) and their distance to 36 px, or less if another point would be
+    closer than ROOM to the edge. Without them: the square around the points, with POINTS_MARGIN.
     """
     given = points[observed]
     left, right = (_eye(side, points, observed, keypoints) for side in ("left", "right"))
@@ -94,7 +94,9 @@ def crop_of_points(points: NDArray[np.float64], observed: NDArray[np.bool_], key
         scales = [FACE_SIZE / ((1 + 2 * POINTS_MARGIN) * size)] if size > 0 else []
     if not scales:
         count = f"{len(given)} point{'s'[: len(given) != 1]}"
-        raise Fault(f"{count} and no box do not tell how large the face is, expected both eyes or two points apart")
+        raise Fault(
+            f"{count} and no box do not determine the size of the face, expected both eyes or two distinct points"
+        )
     shift = anchor - min(scales) * middle
     return Crop(min(scales), float(shift[0]), float(shift[1]))
 
@@ -102,7 +104,7 @@ def crop_of_points(points: NDArray[np.float64], observed: NDArray[np.bool_], key
 def _eye(
     side: str, points: NDArray[np.float64], observed: NDArray[np.bool_], keypoints: KeypointSet
 ) -> NDArray[np.float64] | None:
-    """Where an eye is, (2,): its center if that was labeled, else the mean of all its other points."""
+    """Position of an eye (2,): its labeled center, else the mean of its other points if all are labeled."""
     names = keypoints.names
     for center in (f"{side}_eye_center", f"{side}_eye"):
         if center in names and observed[names.index(center)]:

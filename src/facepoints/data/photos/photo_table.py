@@ -1,11 +1,11 @@
-"""The CSV of labeled photos: a photo's file name, points, and perhaps a box and a source in each row.
+"""The CSV of labeled photos: file name, points, and optionally a box and a source in each row.
 
     image, left_eye_center_x, left_eye_center_y, ...        also `file` or `photo` for `image`
-    ..., box_x, box_y, box_w, box_h                         if known: where the face is
-    ..., source                                             if known: who labeled it
+    ..., box_x, box_y, box_w, box_h                         optional: position of the face
+    ..., source                                             optional: annotation source
 
-File names are relative to the CSV. Points and boxes are in pixels of the photo as a person sees it, with its EXIF
-orientation applied. Nothing of the photos is looked at here.
+File names are relative to the CSV. Points and boxes are in pixels of the photo as displayed, with its EXIF orientation
+applied. The photos themselves are not opened here.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from facepoints.errors import BadFile
 from facepoints.keypoints import SOURCES, KeypointSet
 
 PHOTO_COLUMNS = ("image", "file", "photo")
-"""What the column with the file name may be called."""
+"""Names of the column with the file name."""
 
 BOX_COLUMNS = ("box_x", "box_y", "box_w", "box_h")
 
 SOURCE_COLUMN = "source"
 
-_REMEDY = "Mend the row or pass --skip-broken."
+_REMEDY = "Correct the row or pass --skip-broken."
 _ANY_NUMBER = (-sys.float_info.max, sys.float_info.max)
 
 
 @dataclass(frozen=True)
 class PhotoRow:
-    """One line of the CSV; nothing of its photo yet."""
+    """One line of the CSV."""
 
     line: int
     photo: str
-    """the file name as it stands there"""
+    """the file name in the CSV"""
     box: tuple[float, ...] | None
     """x, y, w, h in px of the photo"""
     source: str
@@ -51,7 +51,7 @@ class PhotoRow:
 
 @dataclass(frozen=True)
 class PhotoTable:
-    """The n rows of the CSV that can be read."""
+    """The n readable rows of the CSV."""
 
     name: str
     folder: Path
@@ -61,15 +61,15 @@ class PhotoTable:
     """(n, k, 2) px of the photo, NaN where not observed"""
     source: NDArray[np.int64]
     broken: list[tuple[int, str]]
-    """(line, what is wrong) of each row left out"""
+    """(line, fault) of each skipped row"""
 
     def bad(self, row: PhotoRow, fault: Fault) -> BadFile:
-        """The error for a row whose photo or crop is wrong."""
+        """The error for a row with a faulty photo or crop."""
         return BadFile(f"{self.name} line {row.line:,}: {fault}. {_REMEDY}")
 
 
 def names_photos(path: Path) -> bool:
-    """Does this CSV name photos' files, rather than hold pixels in a column Image?"""
+    """Whether this CSV contains file names of photos instead of a column Image with pixels."""
     with open_csv(path) as csv:
         return IMAGE not in csv.header and any(column in csv.header for column in PHOTO_COLUMNS)
 
@@ -89,7 +89,7 @@ def read_photo_table(path: Path, skip_broken: bool) -> PhotoTable:
                 broken.append((line, str(fault)))
         if not rows:
             nothing = broken[0] if broken else (2, "no faces, only column names")
-            raise csv.bad(*nothing, "There is no sound row: export the file again.")
+            raise csv.bad(*nothing, "No row is readable: export the file again.")
         return PhotoTable(
             name=csv.name,
             folder=path.parent,
@@ -102,17 +102,17 @@ def read_photo_table(path: Path, skip_broken: bool) -> PhotoTable:
 
 
 def _row_reader(csv: CsvFile) -> tuple[Callable[[int, list[bytes]], PhotoRow], KeypointSet, list[int]]:
-    """What reads a row; the keypoints; and where in its values their coordinates are. Raises BadFile."""
+    """A reader of rows; the keypoints; and the positions of their coordinates in a row. Raises BadFile."""
     named = [column for column in PHOTO_COLUMNS if column in csv.header]
     if len(named) != 1:
         what = f"columns {' and '.join(named)}" if named else f"no column '{PHOTO_COLUMNS[0]}'"
-        raise csv.bad(1, f"{what}, expected one with the photos' file names", "Mend the header.")
+        raise csv.bad(1, f"{what}, expected one with the photos' file names", "Correct the header.")
     if has_box := any(column in csv.header for column in BOX_COLUMNS):
         csv.need(BOX_COLUMNS)
-    besides = (named[0], *BOX_COLUMNS, SOURCE_COLUMN)
-    read_coordinates = coordinate_reader(csv, besides, _ANY_NUMBER)
+    others = (named[0], *BOX_COLUMNS, SOURCE_COLUMN)
+    read_coordinates = coordinate_reader(csv, others, _ANY_NUMBER)
     at = {column: i for i, column in enumerate(csv.header)}
-    columns = tuple(column for column in csv.header if column not in besides)
+    columns = tuple(column for column in csv.header if column not in others)
     keypoints = keypoints_in(columns)
 
     def read(line: int, fields: list[bytes]) -> PhotoRow:
@@ -156,11 +156,11 @@ def _box(fields: list[bytes]) -> tuple[float, ...] | None:
 
 
 def _source_numbers(csv: CsvFile, rows: list[PhotoRow]) -> NDArray[np.int64]:
-    """0 or 1 for each row's source: as A and B, or 0 and 1, say; else in alphabetical order."""
+    """0 or 1 for the source of each row: A and B, or 0 and 1, keep their order; other names are sorted."""
     names = list(dict.fromkeys(row.source for row in rows))
     if len(names) > len(SOURCES):
         line = next(row.line for row in rows if row.source == names[2])
         what = f"source '{names[2]}' is the third, after '{names[0]}' and '{names[1]}'; expected at most two"
-        raise csv.bad(line, what, "Call those who label alike the same, or leave the column out.")
+        raise csv.bad(line, what, "Merge sources that label alike, or remove the column.")
     order = next(order for order in (SOURCES, ("0", "1"), sorted(names)) if set(names) <= set(order))
     return np.array([order.index(row.source) for row in rows], np.int64)
