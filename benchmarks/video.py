@@ -31,7 +31,6 @@ from facepoints.data.images import Photo
 from facepoints.data.synthetic.faces import draw_faces
 from facepoints.inference.annotate import annotate
 from facepoints.inference.detector import Detector
-from facepoints.inference.faces import Face
 from facepoints.inference.video.reading import Video, stream
 from facepoints.inference.video.smoothing import Smoother
 from facepoints.inference.video.tracking import Tracker
@@ -143,8 +142,7 @@ def speed(detector: Detector, folder: Path, n: int = 300) -> dict[str, float]:
                 break
             found = tracker.step(frame[2], frame[1])
             done = time.process_time()
-            plain = [Face(f.box, f.score, f.points, f.expected_error, f.keypoints) for f in found]
-            annotated = annotate(frame[2].bgr, plain)
+            annotated = annotate(frame[2].bgr, found)
             painted = time.process_time()
             writer.write(annotated, frame[1])
             for part, ms in zip(spent, np.diff([before, decoded, done, painted, time.process_time()]), strict=True):

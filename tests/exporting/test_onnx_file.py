@@ -145,7 +145,7 @@ def test_a_run_is_exported_once(tiny_run: Path, file: Path, tmp_path: Path) -> N
         ({"format": 99}, "made by a newer facepoints"),
         ({"mean_shape": [1, 2]}, "its metadata is damaged"),
         ({"keypoints": []}, "its metadata is damaged"),
-        (None, "not one of facepoints"),
+        (None, "not a keypoint network of facepoints"),
     ],
 )
 def test_a_file_of_another_program_is_refused(

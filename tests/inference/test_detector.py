@@ -178,7 +178,7 @@ def test_there_are_no_other_public_names(name: str) -> None:
     [
         (None, "no such file"),
         (b"", "not an ONNX file"),
-        (b"\x08\x07nonsense", "not an ONNX file|not one of facepoints"),
+        (b"\x08\x07nonsense", "not an ONNX file|not a keypoint network"),
     ],
 )
 def test_what_is_no_model_says_so(tmp_path: Path, content: bytes | None, metadata: str) -> None:

@@ -7,7 +7,6 @@ metadata   "facepoints-face-detector": JSON with `format`, `stride`, `sides`, `u
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -20,14 +19,11 @@ from numpy.typing import NDArray
 
 from facepoints.data.images import Photo
 from facepoints.errors import BadRun
-from facepoints.inference.keypoint_network import session_of
+from facepoints.inference.keypoint_network import metadata_of, session_of
 from facepoints.inference.regions import Gray, Regions
 
 FACE_DETECTOR = "face_detector.onnx"
 """The bundled file, in `weights`."""
-
-FORMAT = 1
-"""Version of the file; a newer one is refused."""
 
 METADATA = "facepoints-face-detector"
 """Key of the JSON in the file's metadata."""
@@ -155,13 +151,8 @@ def _distinct(found: NDArray[np.float64]) -> list[int]:
 
 
 def _facts(session: onnxruntime.InferenceSession, name: str) -> _Facts:
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA)
-    if text is None:
-        raise BadRun(f"{name}: an ONNX file, but not a face detector of facepoints")
+    metadata = metadata_of(session, METADATA, name, "a face detector")
     try:
-        metadata = json.loads(text)
-        if metadata["format"] > FORMAT:
-            raise BadRun(f"{name}: made by a newer facepoints (format {metadata['format']}, this one reads {FORMAT})")
         low, high = metadata["sides"]
         return _Facts(int(metadata["stride"]), (float(low), float(high)), float(metadata["unit"]))
     except (KeyError, TypeError, ValueError) as error:

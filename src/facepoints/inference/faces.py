@@ -16,20 +16,25 @@ from facepoints.keypoints import KeypointSet
 
 @dataclass(frozen=True, repr=False)
 class Face:
-    """A face in a photo; all lengths in px of the photo as displayed, pixel centers at whole numbers."""
+    """A face in a photo or video frame; lengths in px of the photo as displayed, pixel centers at whole numbers."""
 
     box: tuple[float, float, float, float]
     """x, y, w, h of the upright square that the network processed"""
     score: float
     """probability of being a face, 0 to 1"""
     points: NDArray[np.float32]
-    """(k, 2)"""
+    """(k, 2); smoothed over time in a video"""
     expected_error: NDArray[np.float32]
     """(k,): expected error of each coordinate"""
     keypoints: KeypointSet
+    id: int | None = None
+    """number of the face in its video, from 1; None in a photo"""
 
     def __repr__(self) -> str:
-        return _short(self)
+        number = "" if self.id is None else f"id={self.id}, "
+        box = ", ".join(f"{v:.0f}" for v in self.box)
+        what = f"{len(self.points)} points, expected error {self.expected_error.mean():.1f} px"
+        return f"Face({number}score={self.score:.2f}, box=({box}), {what})"
 
     def _repr_html_(self) -> str:
         """A table of the points, for notebooks."""
@@ -39,33 +44,6 @@ class Face:
         )
         head = "<tr><th>point</th><th>x, px</th><th>y, px</th><th>expected error</th></tr>"
         return f"<table><caption>{html.escape(repr(self))}</caption>{head}{rows}</table>"
-
-
-@dataclass(frozen=True, repr=False)
-class TrackedFace:
-    """A face in one frame of a video; all lengths in px of the frame."""
-
-    id: int
-    """number of the face in the video, from 1"""
-    box: tuple[float, float, float, float]
-    """x, y, w, h of the upright square that the network processed"""
-    score: float
-    """probability of being a face, 0 to 1"""
-    points: NDArray[np.float32]
-    """(k, 2), smoothed"""
-    expected_error: NDArray[np.float32]
-    """(k,): expected error of each coordinate"""
-    keypoints: KeypointSet
-
-    def __repr__(self) -> str:
-        return _short(self)
-
-
-def _short(face: Face | TrackedFace) -> str:
-    number = f"id={face.id}, " if isinstance(face, TrackedFace) else ""
-    x, y, w, h = face.box
-    what = f"{len(face.points)} points, expected error {face.expected_error.mean():.1f} px"
-    return f"{type(face).__name__}({number}score={face.score:.2f}, box=({x:.0f}, {y:.0f}, {w:.0f}, {h:.0f}), {what})"
 
 
 @dataclass(frozen=True)

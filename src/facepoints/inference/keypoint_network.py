@@ -143,22 +143,33 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _facts(session: onnxruntime.InferenceSession, name: str) -> Facts:
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA)
-    inputs, outputs = ({x.name for x in side} for side in (session.get_inputs(), session.get_outputs()))
-    if text is None or inputs != {"faces", "source"} or "points" not in outputs:
-        raise BadRun(f"{name}: an ONNX file, but not one of facepoints; expected a file written by `facepoints export`")
+def metadata_of(session: onnxruntime.InferenceSession, key: str, name: str, kind: str) -> dict[str, Any]:
+    """The JSON under this key of a file's metadata; raises BadRun if it is absent or of a newer version."""
+    text = session.get_modelmeta().custom_metadata_map.get(key)
+    if text is None:
+        raise BadRun(f"{name}: an ONNX file, but not {kind} of facepoints")
     try:
-        metadata = json.loads(text)
-        if metadata["format"] > FORMAT:
-            raise BadRun(f"{name}: made by a newer facepoints (format {metadata['format']}, this one reads {FORMAT})")
+        metadata: dict[str, Any] = json.loads(text)
+        version = int(metadata["format"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadRun(f"{name}: its metadata is damaged ({error}). Export it anew") from error
+    if version > FORMAT:
+        raise BadRun(f"{name}: made by a newer facepoints (format {version}, this one reads {FORMAT})")
+    return metadata
+
+
+def _facts(session: onnxruntime.InferenceSession, name: str) -> Facts:
+    metadata = metadata_of(session, METADATA, name, "a keypoint network")
+    inputs, outputs = ({x.name for x in side} for side in (session.get_inputs(), session.get_outputs()))
+    if inputs != {"faces", "source"} or "points" not in outputs:
+        raise BadRun(f"{name}: its inputs and outputs are not those of a keypoint network. Export it anew")
+    try:
         keypoints = KeypointSet(tuple(metadata["keypoints"]))
         shape = (len(SOURCES), len(keypoints))
-        mean_shape = np.array(metadata["mean_shape"], np.float32).reshape(*shape, 2)
-        error = np.array(metadata["mean_error"], np.float32).reshape(shape)
-        offset = np.array(metadata["label_offset"], np.float32).reshape(*shape, 2)
+        mean_shape, error, offset = (
+            np.array(metadata[key], np.float32).reshape(*shape, *last)
+            for key, last in (("mean_shape", (2,)), ("mean_error", ()), ("label_offset", (2,)))
+        )
         return Facts(keypoints, mean_shape, error, offset, metadata)
-    except BadRun:
-        raise
-    except (KeyError, TypeError, ValueError, FacepointsError) as error:
-        raise BadRun(f"{name}: its metadata is damaged ({error}). Export it anew") from error
+    except (KeyError, TypeError, ValueError, FacepointsError) as problem:
+        raise BadRun(f"{name}: its metadata is damaged ({problem}). Export it anew") from problem

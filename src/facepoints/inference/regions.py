@@ -120,7 +120,7 @@ def _crop(gray: Gray, center: NDArray[np.float64], side: float, roll: float) -> 
 def _surroundings(
     gray: Gray, center: NDArray[np.float64], side: float, roll: float, factor: int
 ) -> tuple[NDArray[np.float64], Gray]:
-    """The position of the first pixel, and the pixels, of the upright part of the photo around a square, reduced by `factor`."""
+    """Position of the first pixel, and the pixels, of the upright part of the photo around a square, reduced."""
     reach = side / 2 * (abs(np.cos(roll)) + abs(np.sin(roll))) + 2 * factor
     limit = np.array([gray.shape[1], gray.shape[0]])
     first = np.clip(np.floor(center - reach), 0, limit - 1).astype(int)

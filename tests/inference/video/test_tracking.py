@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from facepoints.data.images import Photo
 from facepoints.data.synthetic.faces import draw_faces
-from facepoints.inference.faces import Face, RefinedFaces, TrackedFace
+from facepoints.inference.faces import Face, RefinedFaces
 from facepoints.inference.regions import Regions
 from facepoints.inference.video.tracking import DETECTION_INTERVAL_LOST, Tracker, stabilize
 from facepoints.keypoints import FIFTEEN
@@ -89,13 +89,13 @@ class Stage:
         )
 
 
-def run(stage: Stage, seconds: float) -> list[tuple[TrackedFace, ...]]:
+def run(stage: Stage, seconds: float) -> list[tuple[Face, ...]]:
     tracker = Tracker(stage, smooth=0)  # type: ignore[arg-type]
     stage.photo(0)
     return [tracker.step(stage.photo(i / FPS), i / FPS) for i in range(round(seconds * FPS))]
 
 
-def ids(faces: tuple[TrackedFace, ...]) -> dict[int, float]:
+def ids(faces: tuple[Face, ...]) -> dict[int, float]:
     """Track id -> x of the face's center."""
     return {face.id: float(face.points[:, 0].mean()) for face in faces}
 

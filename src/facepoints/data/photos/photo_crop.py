@@ -24,8 +24,8 @@ ROOM = 4.0
 
 BOX_MARGIN = 0.05
 """Margin around a box on each side, as a fraction of its longer side. The eye distance, 36 px on the competition's
-faces, becomes 32 px with boxes of OpenCV's frontal cascade (172 faces) and about 39 px with boxes from brows to chin: no
-single margin fits both."""
+faces, becomes 32 px with boxes of OpenCV's frontal cascade (172 faces) and about 39 px with boxes from brows to chin:
+no single margin fits both."""
 
 POINTS_MARGIN = 0.3
 """Margin around the points of a face without eyes: brows to mouth span 60 of the competition's 96 px."""

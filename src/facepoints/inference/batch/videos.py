@@ -16,7 +16,6 @@ from facepoints.data.images import Pixels
 from facepoints.files import atomic_write
 from facepoints.inference.annotate import annotate
 from facepoints.inference.batch.result_files import ResultFiles
-from facepoints.inference.faces import Face
 from facepoints.inference.video.reading import Frame, Video, follow
 from facepoints.inference.video.tracking import Tracker
 from facepoints.inference.video.writing import VideoWriter, Window
@@ -72,10 +71,9 @@ def predict_video(
         writer = VideoWriter(temporary, video.fps)
         try:
             for frame in follow(tracker, video):
-                faces = [Face(f.box, f.score, f.points, f.expected_error, f.keypoints) for f in frame.faces]
-                ids = [face.id for face in frame.faces]
-                results.add(Path(video.name).as_posix(), faces, ids=ids, frame=frame.index, time=frame.time)
-                annotated = _annotated(frame, faces, legend)
+                ids = [face.id for face in frame.faces if face.id is not None]
+                results.add(Path(video.name).as_posix(), frame.faces, ids=ids, frame=frame.index, time=frame.time)
+                annotated = _annotated(frame, legend)
                 writer.write(annotated, frame.time)
                 summary.faces.update(ids)
                 summary.frames += 1
@@ -91,9 +89,9 @@ def predict_video(
     return summary
 
 
-def _annotated(frame: Frame, faces: list[Face], legend: KeypointSet | None) -> Pixels:
+def _annotated(frame: Frame, legend: KeypointSet | None) -> Pixels:
     """The frame with its faces marked and their track ids written above them."""
-    picture = annotate(frame.photo.bgr, faces, names=legend, steady=True)
+    picture = annotate(frame.photo.bgr, frame.faces, names=legend, steady=True)
     factor = picture.shape[1] / frame.photo.bgr.shape[1]
     for face in frame.faces:
         x, y, w, _ = (factor * v for v in face.box)

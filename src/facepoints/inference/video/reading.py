@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from facepoints.data.images import Photo
 from facepoints.errors import BadFile
-from facepoints.inference.faces import FaceSource, TrackedFace
+from facepoints.inference.faces import Face, FaceSource
 from facepoints.inference.video.tracking import Tracker
 
 VIDEO_SUFFIXES = frozenset(
@@ -41,7 +41,7 @@ class Frame:
     """from 0"""
     time: float
     """seconds from the start according to the file; frames may be unevenly spaced"""
-    faces: tuple[TrackedFace, ...]
+    faces: tuple[Face, ...]
     photo: Photo
 
     @property

@@ -7,6 +7,7 @@ A face whose appearance changes abruptly is lost. A detected face that matches a
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import cv2
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepoints.data.images import Photo
-from facepoints.inference.faces import Face, FaceSource, TrackedFace
+from facepoints.inference.faces import Face, FaceSource
 from facepoints.inference.regions import Gray, Regions
 from facepoints.inference.video.reidentification import (
     KEEP_TRACK,
@@ -59,13 +60,13 @@ class Tracker:
         self.detections = 0
         """number of runs of the face detector"""
         self._tracks: list[Track] = []
-        self._faces: dict[int, TrackedFace] = {}
+        self._faces: dict[int, Face] = {}
         self._last_id = 0
         self._time: float | None = None
         self._detected = -np.inf
         self._frame: NDArray[np.float32] | None = None
 
-    def step(self, frame: Photo, time: float) -> tuple[TrackedFace, ...]:
+    def step(self, frame: Photo, time: float) -> tuple[Face, ...]:
         """The faces of the next frame, sorted by id; time in seconds."""
         gap = time - self._time if self._time is not None else np.inf
         self._time = time
@@ -147,8 +148,7 @@ class Tracker:
 
     def _output(self, track: Track, face: Face) -> None:
         points = track.smoother(face.points, face.expected_error, track.time)
-        error = face.expected_error.astype(np.float32)
-        self._faces[track.id] = TrackedFace(track.id, face.box, face.score, points, error, self.detector.keypoints)
+        self._faces[track.id] = replace(face, points=points, id=track.id)
 
 
 def stabilize(old: Regions, new: Regions) -> Regions:
@@ -176,11 +176,11 @@ def _coincide(a: NDArray[np.float32], b: NDArray[np.float32], side: float) -> bo
     return bool(np.linalg.norm(a - b, axis=1).mean() < SAME_FACE_DISTANCE * side)
 
 
-def _same_face(face: Face, other: TrackedFace) -> bool:
+def _same_face(face: Face, other: Face) -> bool:
     return _coincide(face.points, other.points, max(face.box[2], other.box[2]))
 
 
-def _may_occlude(face: Face, other: TrackedFace) -> bool:
+def _may_occlude(face: Face, other: Face) -> bool:
     """Whether the two faces are close enough for one to occlude a part of the other."""
     distance = np.linalg.norm(face.points.mean(axis=0) - other.points.mean(axis=0))
     return bool(distance < (face.box[2] + other.box[2]) / 2)
