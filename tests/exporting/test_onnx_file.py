@@ -27,7 +27,7 @@ METADATA_OF_TEST = {
     "keypoints": FIFTEEN.names,
     "mean_shape": [[[0, 0]] * 15] * 2,
     "mean_error": [[1] * 15] * 2,
-    "label_offset": [[[0, 0]]] * 2,
+    "label_offset": [[[0, 0]] * 15] * 2,
 }
 
 
