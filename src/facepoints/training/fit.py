@@ -88,8 +88,8 @@ def fit(
             _fit_network(task, machine)
         if recipe.expected_error:
             _fit_expected_error(task, _without_issues(chosen, rows.validation, recipe, corrections))
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(run.progress) from None
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(run.progress or str(stop) or "no epoch was complete") from None
     scores = finish(run, data, rows)
     if trackers:
         trackers.attach()

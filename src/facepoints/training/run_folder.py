@@ -98,13 +98,14 @@ class RunFolder(Callback):
 
     @property
     def progress(self) -> str:
-        """What the folder keeps of an interrupted training."""
+        """What the folder keeps of an interrupted training; empty: nothing."""
         networks = len(list(self.members.glob("*/scores.json")))
         if networks:
             return f"{self.folder} keeps {networks} trained network{'s' if networks > 1 else ''}"
-        if not self.history:
-            return "no epoch was complete"
-        return f"{self.folder} keeps {len(self.history)} of {self.recipe.epochs} epochs"
+        if not self.last.exists():
+            return ""
+        epochs = len(read_json(self.folder / "history.json"))
+        return f"{self.folder} keeps {epochs} of {self.recipe.epochs} epochs"
 
     def clear(self) -> None:
         """Delete the training that the folder holds; other files stay."""
