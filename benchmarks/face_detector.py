@@ -1,18 +1,18 @@
-"""Makes the face finder that ships, and measures what it finds.
+"""Trains the bundled face detector, and measures face detectors.
 
-    python benchmarks/finder.py train DATA --scenes FOLDER [--questions questions.csv] --out face_detector.onnx
-    python benchmarks/finder.py questions --scenes FOLDER --finder face_detector.onnx --out questions.csv
-    python benchmarks/finder.py measure --scenes FOLDER [--finder face_detector.onnx] [--out finder.json]
+    python benchmarks/face_detector.py train DATA --scenes FOLDER [--unlabeled unlabeled.csv] --out face_detector.onnx
+    python benchmarks/face_detector.py unlabeled --scenes FOLDER --detector face_detector.onnx --out unlabeled.csv
+    python benchmarks/face_detector.py measure --scenes FOLDER [--detector face_detector.onnx] [--out measured.json]
 
-DATA is the competition's folder: its faces are pasted into the scenes. FOLDER holds whole photos and points.csv
-(`file`, then x and y of the points, px of the photo). A tenth of it, told again from its content, is kept aside, and
-what is measured is measured on that tenth: upright, turned, and made so small that the faces have 40 px. `questions`
-asks an early finder about the others: what it found and nobody labeled is a face, perhaps a face, or a mistake that
-training should dwell on; the keypoint network tells which. The file that ships was made in three steps:
+DATA is the competition's folder: its faces are pasted into the scenes. FOLDER holds photos and points.csv (`file`, then
+x and y of the points, px of the photo). A fixed tenth of the photos is for validation only: `measure` detects faces in
+them as they are, rotated, and scaled down to faces of 40 px. `unlabeled` lists the detections without a label of an
+earlier detector with the keypoint network's face score; training uses them as faces, ignores them or takes them as hard
+negatives. The bundled file was made in three steps:
 
-    python benchmarks/finder.py train DATA --scenes FOLDER --steps 700 --out early.onnx
-    python benchmarks/finder.py questions --scenes FOLDER --finder early.onnx --out questions.csv
-    python benchmarks/finder.py train DATA --scenes FOLDER --questions questions.csv --out face_detector.onnx
+    python benchmarks/face_detector.py train DATA --scenes FOLDER --steps 700 --out early.onnx
+    python benchmarks/face_detector.py unlabeled --scenes FOLDER --detector early.onnx --out unlabeled.csv
+    python benchmarks/face_detector.py train DATA --scenes FOLDER --unlabeled unlabeled.csv --out face_detector.onnx
 
 The last one takes half an hour of one core with bf16 arithmetic.
 """
@@ -35,18 +35,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from facepoints.data.loading import load_training
-from facepoints.data.synthetic.faces import draw_faces
-from facepoints.exporting.face_detector import export_face_map
-from facepoints.files import write_text
-from facepoints.inference.detector import load
-from facepoints.inference.face_network import FaceNetwork
-from facepoints.inference.faces import RefinedFaces
-from facepoints.inference.verification import distinct
-from facepoints.models.face_detector import STRIDE
-from facepoints.training.face_detector.fit import Schedule, fit_face_map
-from facepoints.training.face_detector.patches import Patches
-from facepoints.training.face_detector.scenes import (
+from face_detector_training.fit import Schedule, fit_face_map
+from face_detector_training.patches import Patches
+from face_detector_training.scenes import (
     Scene,
     face_squares,
     mean_shape_of,
@@ -56,52 +47,61 @@ from facepoints.training.face_detector.scenes import (
     validation_scenes,
     write_unlabeled,
 )
+from facepoints.data.loading import load_training
+from facepoints.data.synthetic.faces import draw_faces
+from facepoints.exporting.face_detector import export_face_map
+from facepoints.files import write_text
+from facepoints.inference.detector import load
+from facepoints.inference.face_network import FaceNetwork
+from facepoints.inference.faces import RefinedFaces
+from facepoints.inference.verification import distinct
+from facepoints.models.face_detector import STRIDE
 
 ASIDE, SEED = 0.1, 0
-"""Share of the scenes that is measured, never learned from; and how it is drawn."""
+"""Share of the scenes for validation, and the seed of their choice."""
 
 SYNTHETIC = 400
-"""Drawn faces among those that are pasted."""
+"""Number of synthetic faces among the pasted ones."""
 
 CALIBRATION = 200
-"""Pictures, and a quarter as many whole scenes, that tell how large the numbers of each layer get."""
+"""Pictures, and a quarter as many whole scenes, for the quantization ranges of each layer."""
 
 NEAR, SIZED, TURNED = 0.3, 0.45, 35.0
-"""A square is about a face where its middle is that near (sides), its logarithmic size, and its roll (degrees)."""
+"""Largest differences between a detection and its label: center (sides), log of the size, roll (degrees)."""
 
 SURE = 0.4
-"""Likeness that counts as an answer in the tables."""
+"""Detection threshold in the tables."""
 
 Turn = Callable[[NDArray[np.uint8], NDArray[np.float64]], tuple[NDArray[np.uint8], NDArray[np.float64]]]
-"""Takes a photo (h, w) and the squares of its faces (n, 4) to another photo and its."""
+"""Transforms a photo (h, w) and the squares of its faces (n, 4)."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a finder found in one set of photos."""
+    """Detections in one set of photos."""
 
     faces: int
     found: float
-    """share of the labeled faces"""
+    """recall of the labeled faces"""
     others: float
-    """candidates a photo that are about no labeled face: many are faces that nobody labeled"""
+    """detections per photo without a label; many of them are unlabeled faces"""
     off: float
-    """median distance of a found face's middle, sides of its square"""
+    """median distance of the centers, sides of the square"""
     turned: float
     """median difference of the roll, degrees"""
     milliseconds: float
-    """of the processor, for each photo"""
+    """processor time per photo"""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("task", choices=("train", "questions", "measure"))
+    parser.add_argument("task", choices=("train", "unlabeled", "measure"))
     parser.add_argument("data", nargs="?")
     parser.add_argument("--scenes", type=Path, required=True)
-    parser.add_argument("--finder", type=Path, help="an ONNX file; by default the one that ships with the package")
-    parser.add_argument("--questions", type=Path, help="what `questions` wrote")
+    parser.add_argument("--detector", type=Path, help="an ONNX file; by default the one that ships with the package")
+    parser.add_argument("--unlabeled", type=Path, help="a file by the task `unlabeled`")
     parser.add_argument("--steps", type=int, default=Schedule().steps)
-    parser.add_argument("--out", type=Path, help="needed but for measure")
+    parser.add_argument("--out", type=Path, help="the file to write; optional for measure")
     args = parser.parse_args()
     if args.out is None and args.task != "measure":
         parser.error(f"{args.task} needs --out, the file to write")
@@ -110,11 +110,11 @@ def main() -> None:
     if args.task == "train":
         if args.data is None:
             parser.error("train needs DATA, the competition's folder")
-        train(args.data, args.scenes, args.questions, args.steps, args.out)
-        args.face_detector, args.out = args.out, args.out.with_suffix(".json")
-    face_detector = FaceNetwork.open(args.face_detector, 1) if args.face_detector else FaceNetwork.bundled(1)
-    if args.task == "questions":
-        write_unlabeled(args.out, questions(face_detector, args.scenes))
+        train(args.data, args.scenes, args.unlabeled, args.steps, args.out)
+        args.detector, args.out = args.out, args.out.with_suffix(".json")
+    face_detector = FaceNetwork.open(args.detector, 1) if args.detector else FaceNetwork.bundled(1)
+    if args.task == "unlabeled":
+        write_unlabeled(args.out, unlabeled_detections(face_detector, args.scenes))
     else:
         outcomes = measure(face_detector, args.scenes)
         show(outcomes)
@@ -123,41 +123,43 @@ def main() -> None:
         write_text(args.out, json.dumps({name: asdict(one) for name, one in outcomes.items()}, indent=1))
 
 
-def train(data: str, folder: Path, asked: Path | None, steps: int, out: Path) -> None:
-    """Fit a network and write it in 8 bits."""
+def train(data: str, folder: Path, unlabeled: Path | None, steps: int, out: Path) -> None:
+    """Train a network and write it in 8 bits."""
     console = Console()
     crops = load_training(data)
     mean_shape = mean_shape_of(crops)
     faces, points = draw_faces(SYNTHETIC, seed=77)
     squares = np.concatenate([face_squares(crops, mean_shape), *(square_of(p, mean_shape[0]) for p in points)])
-    scenes = read_scenes(folder, mean_shape[0], read_unlabeled(asked) if asked else None)
+    scenes = read_scenes(folder, mean_shape[0], read_unlabeled(unlabeled) if unlabeled else None)
     aside = validation_scenes(scenes, ASIDE, SEED)
     scenes = [scene for scene, kept in zip(scenes, aside, strict=True) if not kept]
     patches = Patches(scenes, np.concatenate([crops.faces, faces]), squares)
     started = time.monotonic()
 
-    def say(step: int, like: float, lie: float) -> None:
+    def report(step: int, face: float, square: float) -> None:
         seconds = time.monotonic() - started
         console.print(
-            f"step {step:,}/{steps:,}  likeness {like:.3f}  place {lie:.3f}  {seconds:.0f} s", highlight=False
+            f"step {step:,}/{steps:,}  face loss {face:.3f}  square loss {square:.3f}  {seconds:.0f} s", highlight=False
         )
 
-    model = fit_face_map(patches, Schedule(steps=steps), say)
+    model = fit_face_map(patches, Schedule(steps=steps), report)
     torch.save(model.state_dict(), out.with_suffix(".pt"))
     export_face_map(model, out, calibration(patches, scenes), {"steps": steps, "scenes": len(scenes)})
 
 
 def calibration(patches: Patches, scenes: list[Scene]) -> list[NDArray[np.uint8]]:
-    """Pictures as the network is going to see them, their sides multiples of its stride."""
+    """Pictures like the network's inputs, with sides that are multiples of its stride."""
     made, _ = patches.batch(CALIBRATION, np.random.default_rng(SEED))
     whole = [scene.levels[1] for scene in scenes[:: max(1, 4 * len(scenes) // CALIBRATION)] if len(scene.levels) > 1]
     return [*made[:, 0], *(w[: w.shape[0] // STRIDE * STRIDE, : w.shape[1] // STRIDE * STRIDE] for w in whole)]
 
 
-def questions(face_detector: FaceNetwork, folder: Path, least: float = 0.3) -> dict[str, NDArray[np.float64]]:
-    """What a finder finds in the scenes and nobody labeled, and how much it looks like a face: see Questions."""
+def unlabeled_detections(
+    face_detector: FaceNetwork, folder: Path, least: float = 0.3
+) -> dict[str, NDArray[np.float64]]:
+    """Detections in the scenes without a label, with their face scores: see Unlabeled."""
     detector, made = load(threads=1), {}
-    for scene in track(read_scenes(folder, detector.network.facts.mean_shape[0]), description="questions"):
+    for scene in track(read_scenes(folder, detector.network.facts.mean_shape[0]), description="detections"):
         gray = scene.levels[0]
         others = face_detector.find(gray, least)
         for face in scene.faces:
@@ -174,7 +176,7 @@ def questions(face_detector: FaceNetwork, folder: Path, least: float = 0.3) -> d
 def match(
     face: NDArray[np.float64], center: NDArray[np.float64], side: NDArray[np.float64], roll: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
-    """(n,): which squares are about a face (4,)."""
+    """bool (n,): which squares match a face (4,)."""
     away = np.hypot(*(center - face[:2]).T) / face[2]
     turned = np.abs((roll - face[3] + math.pi) % (2 * math.pi) - math.pi)
     matched: NDArray[np.bool_] = (
@@ -184,22 +186,22 @@ def match(
 
 
 def measure(face_detector: FaceNetwork, folder: Path) -> dict[str, Outcome]:
-    """What a finder finds in the scenes kept aside, however they lie."""
+    """Detections in the validation scenes, in several orientations."""
     scenes = read_scenes(folder, load(threads=1).network.facts.mean_shape[0])
     aside = [scene for scene, kept in zip(scenes, validation_scenes(scenes, ASIDE, SEED), strict=True) if kept]
     turns: dict[str, Turn] = {
         "as they are": lambda gray, faces: (gray, faces),
-        "a quarter turn": lambda gray, faces: turned(gray, faces, 90),
+        "rotated by 90°": lambda gray, faces: turned(gray, faces, 90),
         "upside down": lambda gray, faces: turned(gray, faces, 180),
-        "on a slant of 40°": lambda gray, faces: turned(gray, faces, 40),
-        "on a slant of 130°": lambda gray, faces: turned(gray, faces, 130),
+        "rotated by 40°": lambda gray, faces: turned(gray, faces, 40),
+        "rotated by 130°": lambda gray, faces: turned(gray, faces, 130),
         "faces of 40 px": lambda gray, faces: reduced(gray, faces, 40),
     }
     return {name: outcome(face_detector, aside, turn) for name, turn in turns.items()}
 
 
 def outcome(face_detector: FaceNetwork, scenes: list[Scene], turn: Turn) -> Outcome:
-    """Ask about every scene, turned so."""
+    """Detections in every scene after this transformation."""
     hit, away, roll_off, others, seconds = [], [], [], 0, 0.0
     for scene in scenes:
         gray, faces = turn(scene.levels[0], scene.faces)
@@ -225,7 +227,7 @@ def outcome(face_detector: FaceNetwork, scenes: list[Scene], turn: Turn) -> Outc
 def turned(
     gray: NDArray[np.uint8], faces: NDArray[np.float64], degrees: float
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """The photo turned clockwise about its middle, whole, on grey."""
+    """The whole photo rotated clockwise about its middle, on grey."""
     height, width = gray.shape
     angle = math.radians(degrees)
     cos, sin = math.cos(angle), math.sin(angle)
@@ -240,7 +242,7 @@ def turned(
 def reduced(
     gray: NDArray[np.uint8], faces: NDArray[np.float64], side: float
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """The photo so small that its smallest face has that side, px; as it is where that is smaller already."""
+    """The photo scaled down until its smallest face has this side, px; unchanged where that is smaller already."""
     scale = side / float(faces[:, 2].min())
     if scale >= 1:
         return gray, faces

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from face_detector_training.patches import TARGETS, Patches
 from facepoints.models.face_detector import FaceMap
-from facepoints.training.face_detector.patches import TARGETS, Patches
 
 Report = Callable[[int, float, float], None]
 """Called with (steps done, face loss, square loss), both means since the last call."""

@@ -8,10 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facepoints.data.synthetic.faces import draw_faces, synthetic_training
-from facepoints.errors import BadFile
-from facepoints.keypoints import FIFTEEN
-from facepoints.training.face_detector.scenes import (
+from face_detector_training.scenes import (
     Scene,
     face_squares,
     halved,
@@ -21,6 +18,9 @@ from facepoints.training.face_detector.scenes import (
     validation_scenes,
     write_unlabeled,
 )
+from facepoints.data.synthetic.faces import draw_faces, synthetic_training
+from facepoints.errors import BadFile
+from facepoints.keypoints import FIFTEEN
 
 
 def folder_of(path: Path, names: list[str]) -> tuple[Path, np.ndarray]:

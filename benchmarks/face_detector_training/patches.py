@@ -15,10 +15,10 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from face_detector_training.degradations import degrade
+from face_detector_training.scenes import Scene, Squares, halved
 from facepoints.keypoints import FACE_SIZE
 from facepoints.models.face_detector import SIDES, STRIDE, UNIT
-from facepoints.training.face_detector.degradations import degrade
-from facepoints.training.face_detector.scenes import Scene, Squares, halved
 
 PATCH = 128
 """Side of a picture, px."""

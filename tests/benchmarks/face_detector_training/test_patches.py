@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
+from face_detector_training.degradations import degrade
+from face_detector_training.patches import CELLS, PATCH, Mixture, Patches, _cut, _paste, targets_of
+from face_detector_training.scenes import Scene, halved
 from facepoints.data.synthetic.faces import draw_faces
 from facepoints.models.face_detector import SIDES, STRIDE, UNIT
-from facepoints.training.face_detector.degradations import degrade
-from facepoints.training.face_detector.patches import CELLS, PATCH, Mixture, Patches, _cut, _paste, targets_of
-from facepoints.training.face_detector.scenes import Scene, halved
 
 SQUARE = np.array([47.5, 47.5, 96.0, 0.0])
 
