@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from facepoints.exporting.onnx_file import Exported
     from facepoints.inference.detector import Detector
     from facepoints.inference.faces import Face
-    from facepoints.reports.results import AuditReport, ComparisonReport, EvaluationReport, ExplorationReport
+    from facepoints.reports.results import AuditReport, ComparisonReport, EvaluationReport
     from facepoints.training.recipe import Recipe
-    from facepoints.tuning.results import Found
+    from facepoints.tuning.results import StudyResult
 
 __all__ = [
     "Detector",
@@ -43,7 +43,6 @@ __all__ = [
     "audit",
     "compare",
     "evaluate",
-    "explore",
     "export",
     "load",
     "load_dataset",
@@ -212,6 +211,40 @@ def audit(
     return AuditReport(**arguments_of(found))
 
 
+def tune(
+    recipe: str | Recipe,
+    data: LabeledFaces,
+    folder: str | PathLike[str],
+    *,
+    trials: int = 20,
+    epochs: int | None = None,
+    vary: Sequence[str] = (),
+    seed: int | None = None,
+) -> StudyResult:
+    """Search better values for a recipe's fields by short trainings (Optuna). Needs the extra `train`.
+
+    trials: finished trials of the whole study; the same call continues a study that was interrupted. epochs: of each
+    trial; None: the recipe's. vary: search space such as "learning_rate=1e-4..1e-2", "width=16,32" or "dropout"; empty: a
+    space suggested by the recipe. Writes best.toml, study.json and study.html into folder and returns the result.
+    Raises BadChoice for an unknown field, BadRun if folder holds another search.
+    """
+    from rich.console import Console
+
+    from facepoints.reports.tuning.page import write_study
+    from facepoints.training.builtin_recipes import open_recipe
+    from facepoints.tuning.progress import SearchProgress
+    from facepoints.tuning.search import Plan
+    from facepoints.tuning.search import tune as search
+    from facepoints.tuning.space import read_space, suggested_space
+
+    start = open_recipe(recipe) if isinstance(recipe, str) else recipe
+    start = start if seed is None else start.replace(seed=seed)
+    space = read_space(start, list(vary)) or suggested_space(start, data)
+    length = epochs or start.epochs
+    plan = Plan(start, space, length, trials, None)
+    return search(plan, data, Path(folder), SearchProgress(Console(), length), report=write_study)
+
+
 def submit(
     model: Model | Sequence[Model] | None,
     data: str | PathLike[str],
@@ -257,7 +290,7 @@ def _path_of(run: str | PathLike[str] | TrainedRun) -> Path:
 
 
 def _predictor(model: Model, data: LabeledFaces | None = None, *, points_only: bool = False) -> Predictor:
-    from facepoints.evaluation.predictor import open_predictor
+    from facepoints.evaluation.open_predictor import open_predictor
 
     if model is None or isinstance(model, str | PathLike):
         return open_predictor(None if model is None else Path(model), data, points_only=points_only)
