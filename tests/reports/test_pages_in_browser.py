@@ -73,13 +73,19 @@ def test_a_page_fits_a_phone_and_fetches_nothing(name: str, pages: dict[str, Pat
 def test_the_run_s_page_tells_all_that_is_known(pages: dict[str, Path]) -> None:
     text = pages["run"].read_text("utf-8")
     titles = re.findall(r"<h2>(.*?)</h2>", text)
-    assert titles == ["The score", "Point by point", "Where it errs", "The faces", "How it was trained"]
-    for words in ("95 times in 100", "trainable parameters", "best epoch", "but for the defaults", " layers<"):
+    assert titles == ["Scores", "Keypoints", "Error breakdown", "Faces", "Training"]
+    for words in (
+        "95 % confidence interval",
+        "trainable parameters",
+        "best epoch",
+        "difference from the defaults",
+        " layers<",
+    ):
         assert words in text
 
 
 def test_calibration_is_shown_where_errors_are_given_and_names_are_words(pages: dict[str, Path]) -> None:
     text = pages["sure"].read_text("utf-8")
-    assert "<h2>Does it know how wrong it is?</h2>" in text
+    assert "<h2>Calibration of the expected error</h2>" in text
     assert "<b>coarse</b>" not in text + pages["compared"].read_text("utf-8")
     assert "&lt;b&gt;coarse" in text

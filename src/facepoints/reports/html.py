@@ -69,6 +69,10 @@ def _environment() -> Environment:
         "rows_of": _rows_of,
         "finite": _finite,
         "data_uri": data_uri,
+        "px": px,
+        "count": count,
+        "percent": percent,
+        "interval": interval,
     }
     return environment
 
@@ -84,6 +88,26 @@ def data_uri(image: NDArray[np.uint8]) -> str:
     if not encoded:
         raise BadChoice(f"an image of {image.dtype} and shape {image.shape} cannot be shown")
     return "data:image/png;base64," + base64.b64encode(content.tobytes()).decode("ascii")
+
+
+def px(value: float | None) -> str:
+    """1.234 -> 1.23; a dash for None."""
+    return "–" if value is None else f"{value:.2f}"
+
+
+def count(value: int) -> str:
+    """1234 -> 1,234."""
+    return f"{value:,}"
+
+
+def percent(share: float) -> str:
+    """0.256 -> 26 %."""
+    return f"{100 * share:.0f} %"
+
+
+def interval(ends: tuple[float, float] | None) -> str:
+    """(1.234, 2.345) -> 1.23 to 2.35; a dash for None."""
+    return "–" if ends is None else f"{ends[0]:.2f} to {ends[1]:.2f}"
 
 
 def _headings(main: Markup) -> list[tuple[str, Markup]]:

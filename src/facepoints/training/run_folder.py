@@ -49,7 +49,7 @@ OLD = {
     "": ("scores.json", "last.safetensors", MODEL_FILE, "history.csv", "history.json", "curves.png", TRACKED),
     "evaluation": (
         *("evaluate.html", "scores.json", "per_point.csv", "per_face.csv", "plots.png", "network.png"),
-        *("worst.png", "median.png", "random.png", "doubted.png", "ellipses_*.png"),
+        *("worst.png", "median.png", "random.png", "label_issues.png", "ellipses_*.png"),
     ),
     "tensorboard": ("events.out.tfevents.*", "hparams.yaml"),
 }

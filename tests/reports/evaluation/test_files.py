@@ -23,6 +23,7 @@ from facepoints.evaluation.result import Evaluation, Origin, evaluate_prediction
 from facepoints.keypoints import FIFTEEN, FOUR
 from facepoints.reports.evaluation.files import write_report
 from facepoints.reports.evaluation.tables import headline, print_scores
+from fixtures.strict_html import check
 
 WRONG = 17
 """A face that a model misses altogether."""
@@ -41,6 +42,10 @@ def out(evaluation: Evaluation, tmp_path_factory: pytest.TempPathFactory) -> Pat
     out = tmp_path_factory.mktemp("runs") / "deep" / "report"
     write_report(out, evaluation)
     return out
+
+
+def test_the_page_is_valid_and_complete(out: Path) -> None:
+    check((out / "evaluate.html").read_text("utf-8"))
 
 
 def lines(file: Path) -> list[dict[str, str]]:

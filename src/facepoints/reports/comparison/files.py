@@ -1,7 +1,7 @@
-"""`facepoints compare`: models or recipes side by side -> a table, a page and numbers in a folder.
+"""Write the report of a comparison into a folder.
 
 compare.html     the page
-compare.json     everything that was found in numbers
+compare.json     everything in numbers
 curves.png       the cumulative curves
 """
 
@@ -17,17 +17,17 @@ from facepoints.reports.comparison.page import compare_page, curves
 
 
 def names_of(paths: list[Path]) -> list[str]:
-    """What tables call models at these places: the last part of the path, or all of it where two end alike."""
+    """Names of models in tables: the last part of the path, or the whole path where that is ambiguous."""
     short = [path.name if path.is_file() else path.resolve().name for path in paths]
     return [str(path) if short.count(name) > 1 else name for name, path in zip(short, paths, strict=True)]
 
 
 def write_comparison(found: Comparison, out: Path) -> None:
-    """Write the files named above into the folder `out`; nothing before everything could be computed."""
+    """Write the files named above into the folder `out`; nothing before everything is computed."""
     texts = {
         "compare.html": compare_page(found),
         "compare.json": json.dumps(found.as_dict(), indent=2, allow_nan=False) + "\n",
     }
     for name, text in texts.items():
         write_text(out / name, text)
-    save_png(curves(found), out / "curves.png", "Side by side")
+    save_png(curves(found), out / "curves.png", "Comparison of models")

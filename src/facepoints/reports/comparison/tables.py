@@ -1,4 +1,4 @@
-"""What a comparison says, in a sentence and as a table: for the terminal, and in the same words for the page."""
+"""The result of a comparison as a sentence and a table, for the terminal and the page."""
 
 from __future__ import annotations
 
@@ -15,41 +15,41 @@ from facepoints.evaluation.compare import CandidateResult, Comparison
 from facepoints.evaluation.significance import RESAMPLES, Difference
 from facepoints.reports.evaluation.training import duration
 
-DOUBTFUL = 0.05
-"""Probability of luck from which a difference is not called one."""
+ALPHA = 0.05
+"""Significance level: a difference with a larger p-value is not significant."""
 
-_WIDE = 150  # columns of a terminal that has room for every column
+_WIDE = 150  # columns of a terminal that shows all columns
 
 Cell = Callable[[CandidateResult], str]
 
 
 def verdict(found: Comparison) -> str:
-    """Which is best, and from which of the others it cannot be told apart."""
+    """The best model, and the models that are not significantly worse."""
     best, *others = found.results
     equal = [result for result in others if not _is_worse(result)]
     words = f"{best.name} is best with {best.scores.rmse:.2f} px"
     if not equal:
-        return f"{words}; every other one is worse by more than luck explains."
+        return f"{words}; all others are significantly worse."
     names = [result.name for result in equal]
     listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-    return f"{words}, but {listed} may be as good: the difference can be luck."
+    return f"{words}; the difference to {listed} is not significant."
 
 
 def columns(found: Comparison) -> list[tuple[str, Cell]]:
-    """(header, cell) of each column that has something to say; the first one is the name."""
+    """(header, cell) of each column with content, after the name."""
     sources = [name for name, part in found.results[0].scores.by_source.items() if part is not None]
     shown: list[tuple[str, Cell]] = [
         ("RMSE, px", lambda r: f"{r.scores.rmse:.3f}"),
         ("95 % interval", lambda r: f"{r.interval[0]:.2f}–{r.interval[1]:.2f}"),
         ("to the best", lambda r: _difference(r.to_best)),
-        ("p_value", lambda r: _p_value(r.to_best)),
+        ("p", lambda r: _p_value(r.to_best)),
     ]
     if any(len(result.by_seed) > 1 for result in found.results):
         shown.append(("trainings", _trainings))
-        shown.append(("luck of seeds", lambda r: _p_value(r.to_best_over_seeds)))
+        shown.append(("p over seeds", lambda r: _p_value(r.to_best_over_seeds)))
     if len(sources) > 1:
         shown += [(f"source {name}", _of_source(name)) for name in sources]
-    shown.append(("median face", lambda r: f"{r.scores.overall.median_face_rmse:.2f}"))
+    shown.append(("median per face", lambda r: f"{r.scores.overall.median_face_rmse:.2f}"))
     if any(result.facts.parameters for result in found.results):
         shown.append(("parameters", lambda r: "–" if r.facts.parameters is None else f"{r.facts.parameters:,}"))
     if any(result.ms_per_face is not None for result in found.results):
@@ -62,7 +62,7 @@ def columns(found: Comparison) -> list[tuple[str, Cell]]:
 
 
 def print_comparison(found: Comparison, console: Console) -> None:
-    """The verdict, and a table: the most important columns in 80 characters, all of them in 150."""
+    """The verdict and a table: the most important columns in 80 characters, all in 150."""
     console.print(Text(verdict(found), style="bold"))
     console.print(Text(f"Scored on {found.rows_description}."), style="dim")
     table = Table(title="RMSE, best first", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
@@ -71,7 +71,7 @@ def print_comparison(found: Comparison, console: Console) -> None:
     shown = columns(found)
     if console.width < _WIDE:
         short: dict[str, Cell] = {"to the best": lambda r: "best" if r.to_best is None else f"{r.to_best.value:+.3f}"}
-        kept = ("RMSE, px", "95 % interval", "to the best", "p_value", "luck of seeds")
+        kept = ("RMSE, px", "95 % interval", "to the best", "p", "p over seeds")
         shown = [(header, short.get(header, cell)) for header, cell in shown if header in kept]
     for header, _ in shown:
         table.add_column(header, justify="right", no_wrap=True)
@@ -81,9 +81,9 @@ def print_comparison(found: Comparison, console: Console) -> None:
 
 
 def _is_worse(result: CandidateResult) -> bool:
-    """Than the best, whether faces or seeds are drawn anew."""
-    lucks = [d.p_value for d in (result.to_best, result.to_best_over_seeds) if d is not None]
-    return max(lucks) < DOUBTFUL
+    """Significantly worse than the best, both over faces and over seeds."""
+    p_values = [d.p_value for d in (result.to_best, result.to_best_over_seeds) if d is not None]
+    return max(p_values) < ALPHA
 
 
 def _difference(difference: Difference | None) -> str:
@@ -97,8 +97,8 @@ def _p_value(difference: Difference | None) -> str:
         return ""
     least = 2 / (RESAMPLES + 1)
     if difference.p_value <= 1.001 * least:
-        return f"< {100 * 2 * least:.2f} %"
-    return f"{100 * difference.p_value:.1f} %"
+        return f"< {2 * least:.4f}"
+    return f"{difference.p_value:.3f}" if difference.p_value < 0.1 else f"{difference.p_value:.2f}"
 
 
 def _trainings(result: CandidateResult) -> str:

@@ -1,4 +1,4 @@
-"""The errors of each point as a place and two ellipses: which way a model is off, and how widely it scatters."""
+"""Error ellipses: bias and spread of the errors of each keypoint."""
 
 from __future__ import annotations
 
@@ -13,36 +13,35 @@ from numpy.typing import NDArray
 from facepoints.data.dataset import LabeledFaces
 from facepoints.drawing import LABELED, Image, draw_points
 from facepoints.reports.exploration.pictures import SOURCE_COLORS, mean_face
-from facepoints.reports.html import Html
 
 SHARES = (0.5, 0.9)
-"""Shares of a point's errors inside the inner and the outer ellipse."""
+"""Shares of the errors of a point within the inner and the outer ellipse."""
 FEWEST = 10
 _SCALE = 8
 
 
 @dataclass(frozen=True)
 class Scatter:
-    """The errors of one point of one source, px."""
+    """The errors of one keypoint of one source, px."""
 
     name: str
     label: tuple[float, float]
-    """mean place of the labels"""
+    """mean position of the labels"""
     bias: tuple[float, float]
-    """mean of predicted - given"""
+    """mean of predicted minus labeled"""
     axes: tuple[float, float]
-    """half lengths of an ellipse of one standard deviation, the longer first"""
+    """semi-axes of the ellipse of one standard deviation, the longer first"""
     angle: float
-    """degrees from the x axis to the longer half axis, clockwise as one sees it"""
+    """degrees from the x axis to the major axis, clockwise"""
     reach: tuple[float, float]
-    """by how much that ellipse is enlarged to hold each of SHARES of the errors"""
+    """factors by which that ellipse is enlarged to contain each of SHARES of the errors"""
 
 
 def scatters(data: LabeledFaces, predicted: NDArray[np.floating[Any]], source: int) -> list[Scatter]:
-    """For each point of a source with enough labels the ellipses of its errors.
+    """Error ellipses of the keypoints of a source that have enough labels; predicted (n, k, 2) px.
 
-    They have the shape of the errors' covariance and hold exactly the stated shares of the errors: no normal
-    distribution is taken for granted, and a few wrong labels move neither of the two.
+    Their shape is the covariance of the errors. They contain exactly the stated shares of the errors, so that neither a
+    normal distribution is assumed nor a few wrong labels matter.
     """
     found = []
     for k, name in enumerate(data.keypoints.names):
@@ -64,7 +63,7 @@ def scatters(data: LabeledFaces, predicted: NDArray[np.floating[Any]], source: i
 
 
 def part_with(found: Sequence[Scatter], side: int) -> tuple[slice, slice]:
-    """The rows and columns of a face (side, side) that hold all ellipses, and a margin."""
+    """The rows and columns of a face (side, side) that contain all ellipses, with a margin."""
     middles = np.array([one.label for one in found]) + [one.bias for one in found]
     reach = np.array([[one.axes[0] * one.reach[1]] for one in found])
     left, top = np.maximum((middles - reach).min(axis=0) - 7, 0).astype(int).tolist()
@@ -72,23 +71,8 @@ def part_with(found: Sequence[Scatter], side: int) -> tuple[slice, slice]:
     return slice(top, below), slice(left, right)
 
 
-def ellipses_on_page(found: Sequence[Scatter], left: int = 0, top: int = 0) -> Html:
-    """SVG for `face_card`, in px of a face of which `left` columns and `top` rows are cut off."""
-    parts = []
-    for one in found:
-        (x, y), (dx, dy), (a, b) = one.label, one.bias, one.axes
-        x, y = x - left, y - top
-        for reach, css in zip(reversed(one.reach), ("outer", "inner"), strict=True):
-            place = f'cx="{x + dx:.2f}" cy="{y + dy:.2f}" rx="{a * reach:.2f}" ry="{b * reach:.2f}"'
-            turned = f'transform="rotate({one.angle:.1f} {x + dx:.2f} {y + dy:.2f})"'
-            parts.append(f'<ellipse class="{css}" {place} {turned}/>')
-        cross = f"M{x - 0.8:.2f} {y:.2f}h1.6M{x:.2f} {y - 0.8:.2f}v1.6"
-        parts.append(f'<path class="label" d="{cross}"/>')
-    return Html("".join(parts))
-
-
 def ellipse_picture(data: LabeledFaces, found: Sequence[Scatter], source: int) -> Image:
-    """The mean face of a source, enlarged, with rings where the labels lie and the ellipses: BGR, for PNG."""
+    """The mean face of a source, enlarged, with labels as rings and the ellipses: BGR, for PNG."""
     background = mean_face(data.faces[data.source == source])
     large = np.asarray(cv2.resize(background, None, fx=_SCALE, fy=_SCALE, interpolation=cv2.INTER_CUBIC), np.uint8)
     canvas = np.repeat(large[:, :, None], 3, axis=2)

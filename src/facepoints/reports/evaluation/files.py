@@ -1,10 +1,10 @@
-"""What was found about a predictor -> a page, numbers and pictures in a folder. No torch.
+"""Write the report of an evaluation: a page, numbers and pictures in a folder. No torch.
 
 evaluate.html    the page
-scores.json      everything that was found in numbers, and what the caller adds
-per_point.csv    one line a keypoint
-per_face.csv     one line a face: its errors, how the head is held, how the picture is, what is missing
-*.png            the page's pictures: faces, error ellipses, plots, the network
+scores.json      everything in numbers
+per_point.csv    one line for each keypoint
+per_face.csv     one line for each face: errors, head pose, image quality, missing labels
+*.png            faces, error ellipses, plots, network
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from facepoints.files import write_text
 from facepoints.metrics import PCK_DISTANCES, face_nme, point_distances, source_name
 from facepoints.reports.charts import save_png
 from facepoints.reports.evaluation.error_ellipses import ellipse_picture, scatters
-from facepoints.reports.evaluation.errors import calibration_plot, property_plot
 from facepoints.reports.evaluation.faces import face_sheets
-from facepoints.reports.evaluation.page import cumulative_plots, evaluate_page
+from facepoints.reports.evaluation.page import evaluate_page
+from facepoints.reports.evaluation.plots import calibration_plot, cumulative_plots, property_plot
 from facepoints.scores import Scores
 
 PAGE = "evaluate.html"
@@ -75,16 +75,16 @@ def _point_lines(scores: Scores) -> list[list[object]]:
 
 
 def _face_lines(evaluation: Evaluation) -> list[list[object]]:
-    """One line a face; max_error is its worst point's distance. Cells are empty where nothing can be said.
+    """One line for each face; max_error: distance of its worst point; missing: keypoints without a label.
 
-    `missing` names the points that nobody labeled, with a space between two.
+    Cells are empty where a value is unknown.
     """
     data, predicted = evaluation.data, evaluation.predictions.points
     furthest = point_distances(predicted, data.points, data.observed).max(axis=1)
     nme = face_nme(predicted, data.points, data.observed, data.keypoints)
     unknown = np.ma.getmaskarray(nme)
-    facts = evaluation.properties.properties
-    names = [fact.column for fact in facts]
+    properties = evaluation.properties.properties
+    names = [one.column for one in properties]
     lines: list[list[object]] = [["row", "source", "observed", "rmse", "max_error", "nme", *names, "missing"]]
     expected = evaluation.predictions.expected_error
     if expected is not None:
@@ -92,7 +92,7 @@ def _face_lines(evaluation: Evaluation) -> list[list[object]]:
     for i, count in enumerate(data.observed.sum(axis=1).tolist()):
         px = (float(evaluation.face_rmse[i]), float(furthest[i])) if count else (None, None)
         share = None if unknown[i] else float(nme[i])
-        values = [float(fact.values[i]) if np.isfinite(fact.values[i]) else None for fact in facts]
+        values = [float(one.values[i]) if np.isfinite(one.values[i]) else None for one in properties]
         line = [int(data.row[i]), source_name(int(data.source[i])), count, *px, share, *values]
         line.append(" ".join(evaluation.properties.missing[i]))
         if expected is not None:
@@ -103,7 +103,7 @@ def _face_lines(evaluation: Evaluation) -> list[list[object]]:
 
 
 def _csv(lines: Iterable[Sequence[object]]) -> str:
-    """Lines as CSV; None is an empty cell, and numbers have six digits: labels have no more than five."""
+    """Lines as CSV; None is an empty cell, and numbers have six digits."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(
         [f"{cell:.6g}" if isinstance(cell, float) else cell for cell in line] for line in lines

@@ -1,4 +1,4 @@
-"""Scores in the terminal: a sentence for newcomers, a table by source, one by keypoint. No torch."""
+"""Scores in the terminal: a summary, a table by source, one by keypoint. No torch."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from rich.text import Text
 from facepoints.metrics import FAILURE_NME
 from facepoints.scores import PartScores, PointScores, Scores
 
-_WIDE = 120  # columns of a terminal that has room for explanations and for every column
+_WIDE = 120  # columns of a terminal that shows explanations and all columns
 
 
 def print_scores(scores: Scores, console: Console) -> None:
-    """A sentence for newcomers, a table by source, one by keypoint: fits 80 columns, tells more in 120."""
+    """A summary, a table by source, one by keypoint: fits 80 columns, more detail from 120 columns."""
     console.print(Text(headline(scores.overall), style="bold"))
     console.print()
     console.print(_part_table(scores, console.width >= _WIDE))
@@ -84,10 +84,10 @@ def _interval(part: PartScores) -> str:
 
 PART_ROWS: tuple[tuple[str, Callable[[PartScores], str], str], ...] = (
     ("faces", lambda p: f"{p.faces:,}", "with at least one label"),
-    ("values", lambda p: f"{p.values:,}", "labeled coordinates, two a point"),
+    ("values", lambda p: f"{p.values:,}", "labeled coordinates, two for each point"),
     ("RMSE", lambda p: _px(p.rmse), "px; the competition's score"),
-    ("  95 % interval", _interval, "px; other faces of the same kind would land here"),
-    ("RMSE of the median face", lambda p: _px(p.median_face_rmse), "px; hardly moved by a few wrong labels"),
+    ("  95 % interval", _interval, "px; confidence interval, by bootstrap over faces"),
+    ("median RMSE per face", lambda p: _px(p.median_face_rmse), "px; robust to a few wrong labels"),
     ("MAE", lambda p: _px(p.mae), "px; mean absolute error of a coordinate"),
     ("points within 1 px", lambda p: _percent(p.pck[1]), "of their label"),
     ("points within 2 px", lambda p: _percent(p.pck[2]), ""),
