@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ def cumulative_plots(evaluation: Evaluation) -> list[Plot]:
     )
 
 
-def cumulative(distances: dict[str, Values], nme: dict[str, Values], top: float) -> list[Plot]:
+def cumulative(distances: Mapping[str, Values], nme: Mapping[str, Values], top: float) -> list[Plot]:
     """Cumulative curves: distances (m,) px up to `top`, and, where there are any, NME (m,) up to a failure."""
     traces = tuple(_curve(name, values, top) for name, values in distances.items())
     plots = [Plot("points within a distance", traces, "distance from the label, px", "points, %", top=100.0)]
