@@ -128,17 +128,17 @@ class Bench:
             raise BadChoice(f"{folder}: was trained on some of the validation rows; train it here")
         return run
 
-    def answers(self, run: TrainedRun) -> NDArray[np.float32]:
+    def predict(self, run: TrainedRun) -> NDArray[np.float32]:
         """Predictions (n, k, 2) px of the best epoch for the validation faces, for all points of the data."""
         return run.model.predict_all(self.evaluation.faces, self.evaluation.source)
 
     def figures(
-        self, name: str, run: TrainedRun, answers: NDArray[np.float32], recipe: Recipe | None = None
+        self, name: str, run: TrainedRun, predictions: NDArray[np.float32], recipe: Recipe | None = None
     ) -> dict[str, Any]:
         """A line of the table: scores of the predictions (n, k, 2) px, number of parameters, training time."""
         evaluation, one = self.evaluation, self.recipe(name, recipe)
         labels = evaluation.points, evaluation.observed, evaluation.source, evaluation.keypoints
-        scores = score(answers, *labels, groups=self.groups)
+        scores = score(predictions, *labels, groups=self.groups)
         histories = [run.history, *run.members.values()]
         return {
             "recipe": name,
@@ -221,7 +221,7 @@ def main() -> None:
         console.print(f"No table yet, not trained: {', '.join(absent)}", markup=False, soft_wrap=True)
         return
     runs = {name: bench.run(name) for name in BUILTIN_RECIPES}
-    table = [bench.figures(name, run, bench.answers(run)) for name, run in runs.items()]
+    table = [bench.figures(name, run, bench.predict(run)) for name, run in runs.items()]
     write_text(args.out / "recipes.json", json.dumps(table, indent=1))
     text = markdown(table, bench)
     console.print(text, markup=False, soft_wrap=True)

@@ -124,14 +124,14 @@ def measure(bench: Bench, every: Mapping[str, Recipe | None]) -> Found:
     """Predict the same faces with all of them."""
     evaluation = bench.evaluation
     runs = {name: bench.run(name, recipe) for name, recipe in every.items()}
-    answers = {name: bench.answers(run) for name, run in runs.items()}
-    each = [squared_error_sums(points, evaluation.points, evaluation.observed) for points in answers.values()]
+    predictions = {name: bench.predict(run) for name, run in runs.items()}
+    each = [squared_error_sums(points, evaluation.points, evaluation.observed) for points in predictions.values()]
     bootstrap = paired_bootstrap([squares for squares, _ in each], each[0][1], bench.groups)
     distances = {
         name: point_distances(points, evaluation.points, evaluation.observed)[evaluation.observed]
-        for name, points in answers.items()
+        for name, points in predictions.items()
     }
-    lines = {name: bench.figures(name, run, answers[name], every[name]) for name, run in runs.items()}
+    lines = {name: bench.figures(name, run, predictions[name], every[name]) for name, run in runs.items()}
     return Found(lines, bootstrap, distances)
 
 
@@ -170,8 +170,8 @@ def imputation_effect(found: Found) -> str:
     return (
         f"**Missing labels:** `masked` trains on all labeled points and has {found.rmse('masked')}. With missing "
         f"labels replaced by means the same network has {found.rmse('masked, mean imputation')}: the masked loss is "
-        f"{found.in_words('masked', 'masked, mean imputation')}. On complete rows only, {complete} epochs of them against "
-        f"{all_rows} epochs of all rows for `masked`, it has {found.rmse('base-extended')}: the masked loss is "
+        f"{found.in_words('masked', 'masked, mean imputation')}. On complete rows only, {complete} epochs of them "
+        f"against {all_rows} epochs of all rows for `masked`, it has {found.rmse('base-extended')}: the masked loss is "
         f"{found.in_words('masked', 'base-extended')}."
     )
 
@@ -181,8 +181,8 @@ def augmentation_effect(found: Found) -> str:
     return (
         f"**Augmentation:** the plain CNN has {found.rmse('cnn')}. With half of the faces flipped it has "
         f"{found.rmse('cnn-flip')}, which is {found.in_words('cnn-flip', 'cnn')}; with faces rotated by -15, 0 or 15 "
-        f"degrees and shifted {found.rmse('cnn, rotated')}, which is {found.in_words('cnn, rotated', 'cnn')}. Compared with "
-        f"rotation and shift, flipping is {found.in_words('cnn-flip', 'cnn, rotated')}."
+        f"degrees and shifted {found.rmse('cnn, rotated')}, which is {found.in_words('cnn, rotated', 'cnn')}. Compared "
+        f"with rotation and shift, flipping is {found.in_words('cnn-flip', 'cnn, rotated')}."
     )
 
 
@@ -238,8 +238,8 @@ def _how(bench: Bench, about: str) -> str:
     words += [f"--epochs {name}={n}" for name, n in bench.epochs.items()]
     return (
         f"Budget: the approaches of others take these epochs, a few minutes of one core each: {capped}.{ours} take "
-        "all of their epochs. A network of 20 million parameters has not converged in that budget: its figure holds for "
-        "the budget, not for a full training. A variant has the budget of the recipe that it differs from.\n\n"
+        "all of their epochs. A network of 20 million parameters has not converged in that budget: its figure holds "
+        "for the budget, not for a full training. A variant has the budget of the recipe that it differs from.\n\n"
         f"{about + chr(10) * 2 if about else ''}{audit}"
         f"    python benchmarks/approaches.py DATA {' '.join([*words, '--page docs/approaches.md'])}\n"
     )

@@ -160,7 +160,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("modules", nargs="*", type=Path)
     parser.add_argument("--since", metavar="COMMIT", help="take the modules that changed since this commit")
-    parser.add_argument("--count", type=int, default=60, help="how many mutants to try, drawn at random")
+    parser.add_argument("--count", type=int, default=60, help="number of random mutants")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="write the result as JSON")
     args = parser.parse_args()

@@ -1,4 +1,4 @@
-"""The scripts as modules, and trainings that cost nothing."""
+"""The benchmark scripts as modules, and simulated trainings."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ def _script(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.fixture
-def pretended(
+def simulated(
     accuracy: ModuleType, few_faces: LabeledFaces, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[dict[str, float]], None]:
-    """Trainings that leave nothing but the word that they are done; answers are off by so many pixels."""
+    """Replaces trainings by an empty finished run, whose predictions have the given error in pixels."""
     monkeypatch.setattr(accuracy, "load_training", lambda data: few_faces)
 
-    def pretend(off: dict[str, float]) -> None:
+    def simulate(off: dict[str, float]) -> None:
         def train(bench: Any, name: str, recipe: object = None) -> None:
             bench.folder(name).mkdir(parents=True, exist_ok=True)
             (bench.folder(name) / "scores.json").write_text("{}")
 
-        def answers(bench: Any, name: str) -> Any:
-            # faces that are hard for one are not for another, but for a variant of it
+        def predict(bench: Any, name: str) -> Any:
+            # errors are independent between recipes but equal for a recipe and its variants
             rng = np.random.default_rng(sum(map(ord, name.partition(",")[0])))
             return bench.evaluation.points + np.float32(off.get(name, 3.0)) * rng.normal(
                 size=bench.evaluation.points.shape
@@ -54,7 +54,7 @@ def pretended(
 
         epochs = {"epochs": 3, "epochs_allowed": 3, "epochs_of_recipe": 3}
         monkeypatch.setattr(accuracy.Bench, "run", lambda bench, name, recipe=None: name)
-        for made in (train, answers, figures):
+        for made in (train, predict, figures):
             monkeypatch.setattr(accuracy.Bench, made.__name__, made)
 
-    return pretend
+    return simulate

@@ -61,9 +61,9 @@ def test_a_line_says_what_its_training_was(
         one.train("flagship-ensemble")
     assert one.is_trained("flagship-ensemble")
     run = one.run("flagship-ensemble")
-    answers = one.answers(run)
-    line = one.figures("flagship-ensemble", run, answers)
-    error = (answers - one.evaluation.points)[one.evaluation.observed]
+    predictions = one.predict(run)
+    line = one.figures("flagship-ensemble", run, predictions)
+    error = (predictions - one.evaluation.points)[one.evaluation.observed]
     assert line["all"]["rmse"] == pytest.approx(float(np.sqrt(np.square(error).mean())), rel=1e-5)
     assert (line["epochs"], line["epochs_allowed"], line["epochs_of_recipe"]) == (1, 1, 1)
     assert line["seconds"] > 0
@@ -74,7 +74,7 @@ def test_a_line_says_what_its_training_was(
     elsewhere = bench(accuracy, few_faces, tmp_path / "other", trained=place)
     elsewhere.train("flagship-ensemble")  # is there: nothing is trained
     assert not (tmp_path / "other").exists()
-    assert np.array_equal(elsewhere.answers(elsewhere.run("flagship-ensemble")), answers)
+    assert np.array_equal(elsewhere.predict(elsewhere.run("flagship-ensemble")), predictions)
     with pytest.raises(BadChoice, match="not a run of dense as trained here"):
         bench(accuracy, few_faces, tmp_path, trained={"dense": place["flagship-ensemble"]}).run("dense")
     other = bench(accuracy, few_faces, tmp_path, label_issues="audit.csv", trained=place)
@@ -97,14 +97,14 @@ def test_a_run_trained_on_validation_rows_is_refused(
 
 def test_no_table_before_all_are_trained(
     accuracy: ModuleType,
-    pretended: Callable[[dict[str, float]], None],
+    simulated: Callable[[dict[str, float]], None],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     readme, out = tmp_path / "README.md", tmp_path / "out"
     readme.write_text(f"before\n{accuracy.BEGIN}\nolder table\n{accuracy.END}\nafter\n")
-    pretended({})
+    simulated({})
 
     def run(*words: str) -> str:
         monkeypatch.setattr(

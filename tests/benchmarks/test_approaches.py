@@ -49,12 +49,12 @@ def test_the_networks_of_a_pair_differ_in_one_thing(
 
 def test_no_page_before_all_are_trained(
     approaches: ModuleType,
-    pretended: Pretend,
+    simulated: Pretend,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    pretended({})
+    simulated({})
     page = run(approaches, tmp_path / "runs", monkeypatch, "--only", "cnn", "--only", "cnn, rotated")
     assert not page.exists()
     printed = capsys.readouterr().out
@@ -65,9 +65,9 @@ def test_no_page_before_all_are_trained(
 
 
 def test_the_page_says_what_was_measured(
-    approaches: ModuleType, pretended: Pretend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    approaches: ModuleType, simulated: Pretend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pretended(
+    simulated(
         {
             "masked": 1.5,
             "masked, mean imputation": 4.0,

@@ -1,4 +1,4 @@
-"""Made-up videos: the points move exactly as the picture does."""
+"""Synthetic videos: the points move exactly with the picture."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PATH = np.array([[0, 0, 1, 0], [30, -12, 1.3, 0.4], [-25.5, 8, 0.8, -1.2]])
 
 
 @pytest.mark.parametrize("enlarged", [0.5, 1.0, 3.0])
-def test_points_stay_on_what_they_name(enlarged: float) -> None:
+def test_points_stay_on_their_features(enlarged: float) -> None:
     """Each point is a bright blob; its center of light is where the truth says."""
     points = np.array([[90.0, 60.0], [50.0, 62.0], [70.0, 95.0]]) * enlarged
     rows, columns = np.mgrid[: round(150 * enlarged), : round(140 * enlarged)]
@@ -27,7 +27,7 @@ def test_points_stay_on_what_they_name(enlarged: float) -> None:
             np.testing.assert_allclose(center, [x, y], atol=0.3)
 
 
-def test_the_path_says_place_scale_and_turn() -> None:
+def test_the_path_sets_position_scale_and_rotation() -> None:
     points = np.array([[80.0, 50.0], [40.0, 50.0], [60.0, 80.0]])
     made = [true for _, true in moving_photo(np.zeros((120, 120), np.uint8), points, PATH, size=(320, 240))]
     for true, (right, down, scale, turn) in zip(made, PATH, strict=True):
