@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facepoints.errors import BadChoice
 from facepoints.keypoints import FACE_SIZE, FIFTEEN, FOUR, KeypointSet
 from facepoints.models.model import Model
 from facepoints.models.networks import NETWORKS, Size
-from facepoints.models.uncertainty import KNEE, MAX_ERROR, MIN_ERROR
 
 SMALL = Size(width=4, dense_units=16, dropout=0.5)
+
+
 OFFSET = torch.tensor([[0.5, -0.25], [-2.0, 3.0]]).unsqueeze(1) + torch.linspace(0, 1, 15).view(1, 15, 1)
 
 
@@ -107,49 +107,18 @@ def test_a_mirrored_face_gets_mirrored_points(name: str, images: Tensor, source:
     assert not torch.allclose(with_flip(model, images, asked), model(images, asked), atol=0.01)
 
 
-@pytest.mark.parametrize("flip", [False, True])
-def test_expected_errors_come_with_the_points(faces: NDArray[np.uint8], source: NDArray[np.int64], flip: bool) -> None:
-    model = a_model(expected_error=True)
-    points, error = model.predict_with_error(faces, source, flip=flip)
-    assert error is not None
-    assert (error.shape, error.dtype) == ((11, 15), np.float32)
-    assert error.min() >= MIN_ERROR * 0.999
-    assert error.max() <= MAX_ERROR * 1.001
-    assert np.ptp(error, axis=0).min() > 0
-    np.testing.assert_array_equal(points, model.predict(faces, source, flip=flip))
-    without = a_model()
-    without.network.load_state_dict(model.network.state_dict())
-    np.testing.assert_allclose(points, without.predict(faces, source, flip=flip), atol=1e-4)
-    assert without.predict_with_error(faces, source, flip=flip)[1] is None
-
-
-@torch.no_grad()
-def test_a_calibration_stretches_a_source_s_expected_errors(
-    faces: NDArray[np.uint8], source: NDArray[np.int64]
-) -> None:
-    model = a_model(expected_error=True)
-    assert model.expected_error is not None
-    before = model.predict_with_error(faces, source)[1]
-    model.expected_error.calibration[1] = torch.tensor([KNEE + np.log(2), 1.0, 1.0])
-    after = model.predict_with_error(faces, source)[1]
-    assert before is not None
-    assert after is not None
-    inside = (before * 2 < MAX_ERROR) & (before > MIN_ERROR)
-    np.testing.assert_allclose(after[source == 0], before[source == 0])
-    np.testing.assert_allclose((after / before)[(source == 1)[:, None] & inside], 2, rtol=1e-4)
-
-
-def test_expected_errors_need_maps() -> None:
-    with pytest.raises(BadChoice, match="expected_error needs a network with heatmaps"):
-        Model("plain", FIFTEEN, SMALL, {"expected_error": True})
-
-
 # rows: A, A, B, B; points: both label the eyes, only A the brow, only B the lip, nobody the nose
 NAMES = KeypointSet(
     ("left_eye_center", "right_eye_center", "left_eyebrow_inner_end", "mouth_center_bottom_lip", "nose_tip")
 )
+
+
 POINTS = np.array([[10, 20], [30, 40], [50, 60], [70, 80]], np.float32)[:, None] + np.arange(5)[:, None]
+
+
 SEEN = np.array([[1, 1, 1, 0, 0], [1, 0, 1, 0, 0], [1, 1, 0, 1, 0], [0, 1, 0, 1, 0]], bool)
+
+
 WHO = np.array([0, 0, 1, 1])
 
 
@@ -160,7 +129,7 @@ def taught() -> Model:
     return model
 
 
-def test_a_typical_place_is_the_source_s_mean_or_the_other_s_or_the_middle(taught: Model) -> None:
+def test_the_mean_shape_is_the_source_s_mean_or_the_other_s_or_the_middle(taught: Model) -> None:
     np.testing.assert_allclose(
         taught.mean_shape,
         [

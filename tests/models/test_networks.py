@@ -48,7 +48,7 @@ def test_leaky_has_exactly_the_published_parameters() -> None:
     assert trainable + statistics == 20_371_294
 
 
-def test_point_maps_is_compact() -> None:
+def test_heatmap_is_compact() -> None:
     assert sum(p.numel() for p in build("heatmap", 15, Size(width=32)).parameters()) < 2_000_000
 
 
@@ -98,32 +98,6 @@ def test_every_parameter_learns(name: str, images: Tensor) -> None:
     assert still == []
 
 
-def test_fresh_point_maps_answer_within_the_face(images: Tensor) -> None:
-    torch.manual_seed(0)
-    points = build("heatmap", 15, SMALL).eval()(images, torch.zeros(5, dtype=torch.long))
-    assert points.min() >= 1.5  # the centres of the outermost of 24 cells
-    assert points.max() <= FACE_SIZE - 1 - 1.5
-
-
-def test_maps_are_read_at_the_middle_of_their_cells() -> None:
-    network = build("heatmap", 1, SMALL)
-    assert isinstance(network, HeatmapNetwork)
-    assert network.line[0] == 1.5  # of pixels 0, 1, 2 and 3
-    assert network.line[20] == 81.5
-
-
-@pytest.mark.parametrize("name", ["heatmap", "heatmap-wide"])
-def test_what_is_seen_is_what_is_said(name: str, images: Tensor) -> None:
-    network = trained_a_bit(name, 4)
-    assert isinstance(network, HeatmapNetwork)
-    seen, source = network.extract(images), torch.tensor([0, 1, 0, 1, 1])
-    said = seen.points.view(5, 2, 4, 2)[torch.arange(5), source]
-    torch.testing.assert_close(network(images, source), said)
-    assert ((seen.spread > 0) & (seen.spread < FACE_SIZE)).all()
-    assert ((seen.peak >= 1 / 24**2) & (seen.peak <= 1)).all()  # an even map has that share in each cell
-    assert seen.deep.shape == (5, network.deep_channels)
-
-
 @pytest.mark.parametrize("kernel", [2, 3, 4, 5])
 def test_any_filter_size_builds_a_base(kernel: int, images: Tensor) -> None:
     size = Size(width=4, kernel=kernel, dense_units=16)
@@ -137,17 +111,6 @@ def test_mixed_precision_does_not_round_the_answers(name: str, images: Tensor) -
         points = network(images, source)
     numbers = (points - (FACE_SIZE - 1) / 2) / (network.unit if isinstance(network, Regression) else 1)
     assert not torch.allclose(numbers, numbers.bfloat16().float(), atol=1e-6, rtol=0)
-
-
-def test_a_untrained_channel_answers_with_the_other_source_s(images: Tensor) -> None:
-    network = trained_a_bit("heatmap", 4)
-    assert isinstance(network, HeatmapNetwork)
-    a, b = (network(images, torch.full((5,), source)) for source in (0, 1))
-    # A never labeled point 0, B never points 1 and 2, nobody point 3
-    network.set_labeled(torch.tensor([[False, True, True, False], [True, False, False, False]]))
-    a_now, b_now = (network(images, torch.full((5,), source)) for source in (0, 1))
-    assert torch.equal(a_now, torch.stack([b[:, 0], a[:, 1], a[:, 2], a[:, 3]], dim=1))
-    assert torch.equal(b_now, torch.stack([b[:, 0], a[:, 1], a[:, 2], b[:, 3]], dim=1))
 
 
 def test_an_unknown_network_is_answered_with_the_nearest() -> None:

@@ -66,7 +66,7 @@ def test_the_variants_of_one_network_differ_in_the_missing_points_alone() -> Non
 
 
 @pytest.mark.parametrize("name", BUILTIN_RECIPES)
-def test_an_entry_tells_its_difference(name: str) -> None:
+def test_a_recipe_differs_from_its_parent(name: str) -> None:
     recipe, parent = BUILTIN_RECIPES[name]
     assert recipe.name == name
     assert 10 < len(recipe.summary) < 100

@@ -26,7 +26,7 @@ def teacher(tiny_run: Path) -> Model:
     return load_model(tiny_run / "model.safetensors")[0]
 
 
-def test_a_lesson_is_what_the_teacher_says_for_each_source(teacher: Model, few_faces: LabeledFaces) -> None:
+def test_targets_are_the_teacher_s_points_for_each_source(teacher: Model, few_faces: LabeledFaces) -> None:
     targets = prepare_targets(teacher, few_faces)
     assert targets.points.shape == (60, 30, 2)
     for source in (0, 1):
@@ -37,7 +37,7 @@ def test_a_lesson_is_what_the_teacher_says_for_each_source(teacher: Model, few_f
     assert targets.known[15:].sum() == len(FOUR)
 
 
-def test_the_lesson_is_moved_as_labels_are(few_faces: LabeledFaces) -> None:
+def test_targets_are_augmented_like_labels(few_faces: LabeledFaces) -> None:
     points, observed = (torch.from_numpy(np.array(a)) for a in (few_faces.points, few_faces.observed))
     source = torch.from_numpy(np.array(few_faces.source))
     batch = Batch(to_images(torch.from_numpy(np.array(few_faces.faces))), points, observed, source)

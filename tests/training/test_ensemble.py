@@ -67,26 +67,7 @@ def test_each_training_row_is_kept_from_one_fold(ensemble: Recipe, few_faces: La
         assert not set(group[part.training]) & set(group[part.validation])
 
 
-def test_a_committee_answers_with_the_mean_in_each_source_s_way(few_faces: LabeledFaces) -> None:
-    members = models()
-    joined = join(members, Recipe(name="x"), Size(width=4))
-    faces, source = few_faces.faces[:6], few_faces.source[:6]
-    for flip in (False, True):
-        mean = np.mean([member.predict(faces, source, flip=flip) for member in members], axis=0)
-        np.testing.assert_allclose(joined.predict(faces, source, flip=flip), mean, atol=2e-3)
-
-
-@pytest.mark.parametrize("flip", [False, True])
-def test_what_straightening_adds_is_not_mirrored(few_faces: LabeledFaces, flip: bool) -> None:
-    joined = join(models(), Recipe(name="x"), Size(width=4))
-    assert isinstance(joined.network, Ensemble)
-    faces, source = few_faces.faces[:6], few_faces.source[:6]
-    before = joined.predict(faces, source, flip=flip)
-    joined.network.bias_correction[-1, ::2] = 3.0  # each point three pixels to the right
-    np.testing.assert_allclose(joined.predict(faces, source, flip=flip), before + [3, 0], atol=1e-3)
-
-
-def test_a_common_error_is_straightened(few_faces: LabeledFaces) -> None:
+def test_a_common_error_is_corrected(few_faces: LabeledFaces) -> None:
     """Labels are the members' own points, stretched about the middle: all of the error is linear in the points."""
     members = models()
     joined = join(members, Recipe(name="x"), Size(width=4))

@@ -23,7 +23,7 @@ from facepoints.training.fit import fit
 from facepoints.training.loggers import Trackers
 from facepoints.training.recipe import Recipe
 
-SUSPECTS = [LabelIssue(3, "mismatched", "", 0.9), LabelIssue(6, "displaced", "nose_tip", 0.9)]
+LABEL_ISSUES = [LabelIssue(3, "mismatched", "", 0.9), LabelIssue(6, "displaced", "nose_tip", 0.9)]
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +37,9 @@ def _no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def suspicious(quick: Recipe, tmp_path: Path) -> Recipe:
+def with_label_issues(quick: Recipe, tmp_path: Path) -> Recipe:
     """A recipe that leaves out two suspects."""
-    write_label_issues(SUSPECTS, tmp_path / "audit.csv")
+    write_label_issues(LABEL_ISSUES, tmp_path / "audit.csv")
     return quick.replace(drop_label_issues=str(tmp_path / "audit.csv"))
 
 
@@ -60,22 +60,22 @@ def test_a_run_tells_which_pictures_it_learned_from(tiny_run: Path, few_faces: L
     assert told["training_pictures"] == [names[i] for i in np.flatnonzero(~validation)]
 
 
-def test_other_suspects_or_other_rows_are_another_training(
-    suspicious: Recipe, few_faces: LabeledFaces, plain_split: Split, tmp_path: Path
+def test_other_label_issues_or_rows_are_another_training(
+    with_label_issues: Recipe, few_faces: LabeledFaces, plain_split: Split, tmp_path: Path
 ) -> None:
-    run, listed = tmp_path / "run", Path(suspicious.drop_label_issues)
-    fit(suspicious, few_faces, run, rows=plain_split)
+    run, listed = tmp_path / "run", Path(with_label_issues.drop_label_issues)
+    fit(with_label_issues, few_faces, run, rows=plain_split)
     same, fewer, other = plain_split, plain_split.training[1:], plain_split.training + 1
     for rows, label_issues, corrections, message in (
-        (same, SUSPECTS, None, "already trained"),
-        (same, SUSPECTS[:1], None, "omits other rows or labels"),
-        (same, SUSPECTS, [Correction(3, "mismatched", "", "fine")], "omits other rows or labels"),
-        (Split(fewer, same.validation), SUSPECTS, None, "omits other rows or labels"),
-        (Split(np.setdiff1d(other, [60]), same.training[:12]), SUSPECTS, None, "has other validation rows"),
+        (same, LABEL_ISSUES, None, "already trained"),
+        (same, LABEL_ISSUES[:1], None, "omits other rows or labels"),
+        (same, LABEL_ISSUES, [Correction(3, "mismatched", "", "fine")], "omits other rows or labels"),
+        (Split(fewer, same.validation), LABEL_ISSUES, None, "omits other rows or labels"),
+        (Split(np.setdiff1d(other, [60]), same.training[:12]), LABEL_ISSUES, None, "has other validation rows"),
     ):
         write_label_issues(label_issues, listed)
         with pytest.raises(BadRun, match=message) as error:
-            fit(suspicious, few_faces, run, rows=rows, corrections=corrections, resume=True)
+            fit(with_label_issues, few_faces, run, rows=rows, corrections=corrections, resume=True)
         assert isinstance(error.value, AlreadyTrained) == (message == "already trained")
 
 
@@ -88,11 +88,11 @@ def test_a_damaged_run_file_is_named(tiny: Recipe, tiny_run: Path, few_faces: La
 
 
 def test_confirmed_labels_are_trained_on(
-    suspicious: Recipe, few_faces: LabeledFaces, plain_split: Split, tmp_path: Path
+    with_label_issues: Recipe, few_faces: LabeledFaces, plain_split: Split, tmp_path: Path
 ) -> None:
-    fine = [Correction(s.row, s.kind, s.keypoint, "fine") for s in SUSPECTS]
-    fit(suspicious, few_faces, tmp_path / "none", rows=plain_split)
-    fit(suspicious, few_faces, tmp_path / "fine", rows=plain_split, corrections=fine)
+    fine = [Correction(s.row, s.kind, s.keypoint, "fine") for s in LABEL_ISSUES]
+    fit(with_label_issues, few_faces, tmp_path / "none", rows=plain_split)
+    fit(with_label_issues, few_faces, tmp_path / "fine", rows=plain_split, corrections=fine)
     everything = fingerprint(few_faces.take(plain_split.training))
     assert about(tmp_path / "none")["training_labels"] != everything
     assert about(tmp_path / "fine")["training_labels"] == everything

@@ -52,7 +52,7 @@ def model(data: LabeledFaces, recipe: Recipe, rows: Split, tmp_path_factory: pyt
     return RunFolder(folder, recipe).load_best()[0]
 
 
-def test_faces_are_told_from_no_faces(model: Model, data: LabeledFaces) -> None:
+def test_images_without_a_face_have_large_expected_errors(model: Model, data: LabeledFaces) -> None:
     unseen = data.take(np.arange(550, 700))
     nothing = non_faces(torch.from_numpy(unseen.faces).unsqueeze(1).float() / 255, torch.Generator().manual_seed(7))
     made = (nothing.squeeze(1) * 255).byte().numpy()
@@ -114,7 +114,7 @@ def test_a_calibration_finds_the_stretch_and_ignores_wrong_labels() -> None:
     torch.testing.assert_close(found, wanted, atol=0.1, rtol=0)
 
 
-def test_who_is_less_sure_is_never_expected_to_err_less() -> None:
+def test_the_calibration_is_increasing() -> None:
     said = torch.linspace(-2, 4, 500, dtype=torch.float64)
     found = _fit_calibration(torch.exp(-said), said)  # labels that say the opposite
     assert (calibrated(said, found).diff() > 0).all()
