@@ -1,4 +1,4 @@
-"""The drawn crowd: every face is where its points say, whole, and covered by no other."""
+"""The crowd: every face is at its points, complete, and not covered."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def squares(crowd):
     return tuple(np.concatenate(part) for part in zip(*found, strict=True))
 
 
-def test_a_face_turned_back_is_the_one_that_was_drawn(crowd, squares):
+def test_a_face_rotated_back_is_the_original(crowd, squares):
     faces, _ = draw_faces(N, seed=4)
     gray = cv2.cvtColor(crowd.pixels, cv2.COLOR_BGR2GRAY)
     for face, (x, y), side, roll in zip(faces, *squares, strict=True):
@@ -78,11 +78,11 @@ def test_many_are_smaller(crowd):
 
 
 @pytest.mark.parametrize(("n", "width", "height"), [(1, 60, 60), (40, 400, 300), (2, 500, 50)])
-def test_where_there_is_no_room_it_says_so(n, width, height):
+def test_faces_without_room_are_an_error(n, width, height):
     with pytest.raises(BadChoice, match=f"{n} faces have no room on {width} x {height} px"):
         draw_crowd(n, width=width, height=height)
 
 
-def test_nobody_is_no_crowd():
+def test_no_faces_are_a_mistake():
     with pytest.raises(BadChoice, match="cannot draw 0 faces"):
         draw_crowd(0)

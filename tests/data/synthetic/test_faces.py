@@ -1,4 +1,4 @@
-"""Drawn faces: exact points, both sources' habits, the same for a seed however many are drawn."""
+"""Synthetic faces: exact points, both sources' labels, deterministic and independent of the number of faces."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from facepoints.data.synthetic.faces import (
     synthetic_training,
 )
 from facepoints.data.synthetic.paint import disc, stain
-from facepoints.data.synthetic.person import a_person, head
-from facepoints.data.synthetic.portrait import LARGE, LARGER, draw_portrait, photo_of
+from facepoints.data.synthetic.person import head, random_person
+from facepoints.data.synthetic.portrait import LARGE, LARGER, draw_portrait, render
 from facepoints.data.synthetic.relief import SPAN, Pose, heights
 from facepoints.errors import BadChoice
 from facepoints.keypoints import FIFTEEN, FOUR
@@ -90,23 +90,23 @@ def test_anatomy_left_is_at_image_right_and_eyes_lie_between_their_corners(some)
     assert (points["mouth_center_top_lip"][:, 1] < points["mouth_center_bottom_lip"][:, 1]).all()
 
 
-@pytest.mark.parametrize("turn", [-35, -12, 0, 20, 35])
-def test_a_mark_painted_on_the_face_is_seen_at_its_projected_point(turn):
-    person = a_person(np.random.default_rng(turn + 50))
+@pytest.mark.parametrize("yaw", [-35, -12, 0, 20, 35])
+def test_a_mark_painted_on_the_face_is_seen_at_its_projected_point(yaw):
+    person = random_person(np.random.default_rng(yaw + 50))
     relief = cv2.blur(head(person), (3, 3))
     points = np.column_stack([person.points, heights(relief, person.points)])
-    turn, nod, roll = np.radians([turn, 8, -10])
-    pose = Pose(turn, nod, roll, 1.07, points[:2].mean(axis=0), np.array([49.2, 36.4]))
+    yaw, pitch, roll = np.radians([yaw, 8, -10])
+    pose = Pose(yaw, pitch, roll, 1.07, points[:2].mean(axis=0), np.array([49.2, 36.4]))
     fine = np.ones((2 * SPAN, 2 * SPAN), np.float32)
-    near = 1 if turn > 0 else 0  # the far eye may hide behind the nose
+    near = 1 if yaw > 0 else 0  # the far eye may hide behind the nose
     for at in (near, 10, 14):
         paint = np.zeros_like(fine)
         stain(paint, [disc(person.points[at], 1.5)], 1.0)
-        seen, _ = photo_of(relief, paint, fine, pose)
+        seen, _ = render(relief, paint, fine, pose)
         y, x = np.mgrid[:LARGE, :LARGE]
         spot = (np.array([(x * seen).sum(), (y * seen).sum()]) / seen.sum() + 0.5) / LARGER - 0.5
-        # far turned, part of the mark lies behind the tip of the nose
-        assert np.abs(spot - pose.project(points[at : at + 1])[0]).max() < (0.6 if abs(turn) > 0.6 else 0.35), at
+        # at large yaw, part of the mark lies behind the tip of the nose
+        assert np.abs(spot - pose.project(points[at : at + 1])[0]).max() < (0.6 if abs(yaw) > 0.6 else 0.35), at
 
 
 def test_pupils_are_the_dark_middle_of_eyes():
@@ -126,7 +126,7 @@ def test_pupils_are_the_dark_middle_of_eyes():
     assert np.median(np.abs(offsets), axis=0).max() < 1
 
 
-def test_sources_label_as_they_do_in_the_competition(training):
+def test_sources_label_like_the_competition_s(training):
     a, b = training.source == 0, training.source == 1
     assert abs(a.mean() - 2284 / 7049) < 0.01
     assert (np.diff(training.source) >= 0).all()
@@ -157,25 +157,25 @@ def test_source_b_is_offset_lower_and_blurrier(training):
     assert LABEL_NOISE[1] > LABEL_NOISE[0]
 
 
-def test_look_up_table_asks_as_the_competition_s_does():
-    asked, answers = synthetic_submission(12, seed=5)
-    assert list(asked.source) == [0] * 4 + [1] * 8
-    assert np.array_equal(np.bincount(asked.requested_image), np.where(asked.source == 0, 30, 8))
-    assert np.array_equal(asked.row_id, np.arange(1, len(answers) + 1))
-    assert answers.dtype == np.float32
-    assert len(answers) == len(asked.requested_image) == len(asked.requested_column) == 4 * 30 + 8 * 8
-    last = asked.requested_image == 11
-    assert [asked.keypoints.columns[c] for c in asked.requested_column[last]][:2] == [
+def test_the_look_up_table_requests_the_same_values_as_the_competition_s():
+    requested, labels = synthetic_submission(12, seed=5)
+    assert list(requested.source) == [0] * 4 + [1] * 8
+    assert np.array_equal(np.bincount(requested.requested_image), np.where(requested.source == 0, 30, 8))
+    assert np.array_equal(requested.row_id, np.arange(1, len(labels) + 1))
+    assert labels.dtype == np.float32
+    assert len(labels) == len(requested.requested_image) == len(requested.requested_column) == 4 * 30 + 8 * 8
+    last = requested.requested_image == 11
+    assert [requested.keypoints.columns[c] for c in requested.requested_column[last]][:2] == [
         "left_eye_center_x",
         "left_eye_center_y",
     ]
-    assert answers[last][0] > answers[last][2]  # left eye right of the right eye
-    assert np.array_equal(synthetic_submission(12, seed=5)[1], answers)
+    assert labels[last][0] > labels[last][2]  # left eye right of the right eye
+    assert np.array_equal(synthetic_submission(12, seed=5)[1], labels)
 
 
 def test_training_and_test_images_differ_even_for_one_seed():
-    trained, (asked, _) = synthetic_training(6, seed=5), synthetic_submission(6, seed=5)
-    assert not (trained.faces[:, None] == asked.faces[None]).all(axis=(2, 3)).any()
+    trained, (requested, _) = synthetic_training(6, seed=5), synthetic_submission(6, seed=5)
+    assert not (trained.faces[:, None] == requested.faces[None]).all(axis=(2, 3)).any()
 
 
 def test_no_faces_is_a_mistake():

@@ -1,6 +1,6 @@
-"""What a face's surface looks like in even light: skin, brows, eyes, mouth, beard and hair, painted in grey tones.
+"""Albedo of a synthetic face: skin, eyebrows, eyes, mouth, beard and hair in grey tones.
 
-Paint is float32 (256, 256), 0 to 1, with two cells to a unit of the face's frame, and lies over the relief.
+Paint is float32 (256, 256), 0 to 1, two cells per unit of the face's frame, and covers the relief.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from facepoints.data.synthetic.person import MID_MOUTH, Person
 from facepoints.data.synthetic.relief import CORNER, SPAN, Array, Path, axes
 
 FINE = 2
-"""Cells of paint to a unit."""
+"""Cells of paint per unit."""
 
 
 @cache
@@ -35,7 +35,7 @@ def circle() -> Path:
 
 
 ALONG = np.arange(13)[:, None] / 12
-"""How far along an arch each of its points lies, (13, 1)."""
+"""Position of each point along an arch, 0 to 1, (13, 1)."""
 
 
 def arch(a: Path, b: Path, rise: float, power: float = 2.0) -> Path:
@@ -54,7 +54,7 @@ def ribbon(path: Path, width: float | Path) -> Path:
 
 
 def disc(center: Path, radius: float, flat: float = 1.0) -> Path:
-    """The outline of a circle, or of an ellipse flat times as high as wide."""
+    """Outline of a circle, or of an ellipse with height / width = flat."""
     return np.asarray(center + circle() * (radius, radius * flat))
 
 
@@ -66,7 +66,7 @@ def stain(
     strength: float = 1.0,
     within: Sequence[Path] = (),
 ) -> None:
-    """Paint areas towards a tone, their edges blurred by soft units; of `within`'s areas only what lies inside."""
+    """Blend areas towards a tone, edges blurred by `soft` units, clipped to the areas of `within`."""
     # a cell c has its center at (c + 0.5) / FINE units from the corner
     everything = (np.concatenate(outlines) - CORNER) * FINE - 0.5
     pad = 2 + int(3 * soft * FINE)
@@ -85,7 +85,7 @@ def stain(
         return blank
 
     mask = filled(outlines)
-    # two boxes are nearly a Gaussian, at a third of its time
+    # two box filters approximate a Gaussian in a third of its time
     box = 1 + 2 * round((np.sqrt(6 * (soft * FINE) ** 2 + 1) - 1) / 2)
     if box > 1:
         mask = np.asarray(cv2.blur(cv2.blur(mask, (box, box)), (box, box)), np.uint8)
@@ -96,7 +96,7 @@ def stain(
 
 
 def paint_eyes(paint: Array, person: Person, rng: Generator) -> None:
-    """Lids, white, iris, pupil and the lamp's reflection of both eyes."""
+    """Lids, white, iris, pupil and light reflection of both eyes."""
     centers, skin, lid = person.points[:2], person.skin, person.lid
     ends = [(person.points[2 + 2 * s], person.points[3 + 2 * s]) for s in (0, 1)]
     upper = [arch(a, b, -3.9 * lid, 2.2) for a, b in ends]
@@ -120,7 +120,7 @@ def paint_eyes(paint: Array, person: Person, rng: Generator) -> None:
 
 
 def paint_brows(paint: Array, person: Person, rng: Generator) -> None:
-    """Each brow is a tapering arch of short hairs between its two ends."""
+    """Eyebrows: tapering arches of short hairs between their two ends."""
     tone = min(0.85 * person.hair + 0.03, 0.6 * person.skin)
     paths = [arch(person.points[6 + 2 * s], person.points[7 + 2 * s], -3.0, 2.4) for s in (0, 1)]
     taper = np.interp(np.arange(13) / 12, [0, 0.15, 0.6, 1], [0.6, 1, 0.85, 0.25])[:, None]
@@ -134,7 +134,7 @@ def paint_brows(paint: Array, person: Person, rng: Generator) -> None:
 
 
 def paint_mouth(paint: Array, person: Person) -> None:
-    """Lips, and teeth and dark between them when they part."""
+    """Lips, and teeth and a dark gap between them if open."""
     left, right, top, bottom, middle = person.points[[11, 12, 13, 14, MID_MOUTH]]
     skin, gap, corner = person.skin, person.gap, (left[1] + right[1]) / 2
     tone = skin * (0.76 - 0.28 * person.lipstick)
@@ -178,8 +178,8 @@ def smooth_step(x: Array) -> Array:
     return x * x * (3 - 2 * x)
 
 
-def bearded(person: Person, skin: Array, rng: Generator) -> Array:
-    """The skin's tones (128, 128) with a beard's shadow or a beard on cheeks, chin and upper lip."""
+def add_beard(person: Person, skin: Array, rng: Generator) -> Array:
+    """Skin tones (128, 128) with a shaven or full beard on cheeks, chin and upper lip."""
     u, v = axes()
     nose, reach = float(person.points[10, 1]), (u / person.width) ** 2
     cheek = rng.uniform(43, 48) - rng.uniform(20, 34) * reach
@@ -188,7 +188,7 @@ def bearded(person: Person, skin: Array, rng: Generator) -> Array:
     kind = rng.random() if person.beard > 0.02 else 1.0
     if kind < 0.2:  # a moustache
         jaw = 0 * jaw
-    elif kind < 0.45:  # round the mouth
+    elif kind < 0.45:  # around the mouth
         jaw = jaw * smooth_step((19 - np.abs(u)) / 5)
     cover = np.maximum(jaw, lip) * np.clip(0.85 + 0.3 * grain(rng, 100), 0, 1)
     tone = min(person.hair + 0.03, 0.75 * person.skin)
@@ -201,10 +201,10 @@ def paint_face(person: Person, rng: Generator) -> Array:
     u, v = axes()
     skin, nose, w = person.skin, float(person.points[10, 1]), person.nose_width
     ground: Array = skin * (1 + 0.03 * grain(rng, 16) + 0.015 * grain(rng, 100))
-    ground *= 1 - 0.3 * smooth_step((v - person.chin + 3) / 8)  # the neck, in the chin's shade
+    ground *= 1 - 0.3 * smooth_step((v - person.chin + 3) / 8)  # the neck, in the shadow of the chin
     ground *= 1 - 0.12 * smooth_step((np.abs(u) - person.width + 3) / 4)  # ears
     if person.beard:
-        ground = bearded(person, ground, rng)
+        ground = add_beard(person, ground, rng)
     paint = finer(ground)
     both = (-1, 1)
     stain(paint, [disc(np.array([s * 22, 18]), 7) for s in both], 0.86 * skin, 3, 0.4)
@@ -231,15 +231,15 @@ def paint_face(person: Person, rng: Generator) -> Array:
 
 @cache
 def fan(crown: int) -> tuple[Array, Array]:
-    """Maps (128, 128) from a cell to hair that fans out from above u = crown: across and along the strands."""
+    """Maps (128, 128) from a cell to hair strands that fan out from above u = crown: across and along them."""
     u, v = axes()
-    across = (u - crown) / (v + 92) * 420 + 640  # the seam of 256 columns of locks is not on the crown
+    across = (u - crown) / (v + 92) * 420 + 640  # keeps the seam of the 256 columns of locks off the crown
     along = np.hypot(u - crown, v + 92) * 0.35
     return across.astype(np.float32), along.astype(np.float32)
 
 
-def comb_hair(person: Person, rng: Generator) -> tuple[Array, Array, Array, Array]:
-    """How far hair covers each cell, its tone, where it stands off the skull, and how thick: each (128, 128)."""
+def hair_layers(person: Person, rng: Generator) -> tuple[Array, Array, Array, Array]:
+    """Hair: coverage of each cell, tone, coverage that stands off the skull, and thickness: each (128, 128)."""
     u, v = axes()
     side, style, width = np.abs(u), person.style, person.width
     crown = int(rng.integers(-3, 4)) * (6 if style == "parted" else 2)
@@ -253,7 +253,7 @@ def comb_hair(person: Person, rng: Generator) -> tuple[Array, Array, Array, Arra
     if style == "hat":
         texture = 0.2 * grain(rng, 90)
 
-    # the hairline over the forehead, and how low it comes at the ears
+    # the hairline over the forehead, and its lower end at the ears
     front = {"bald": -70.0, "receding": -40.0, "fringe": -13.0, "hat": -19.0}.get(style, -34.5) + rng.normal(0, 2.5)
     ears = {"short": 6.0, "receding": 4.0, "bald": 0.0, "hat": -8.0}.get(style, -4.0) + rng.normal(0, 3)
     bent = side / width

@@ -1,7 +1,7 @@
-"""Who is drawn: a person's features, tones, hair and expression, and the relief of the head.
+"""A synthetic person: features, tones, hair and expression, and the relief of the head.
 
 The face's own frame: u to the image's right, v down, w towards the viewer, origin between the eyes, one unit =
-one pixel of a frontal face (the eyes lie 36 apart). The subject's left is at positive u.
+one pixel of a frontal face (the eyes are 36 apart). The subject's left is at positive u.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.random import Generator
 from facepoints.data.synthetic.relief import FLOOR, Array, Path, axes, hills
 
 UNDER_NOSE, MID_MOUTH = 15, 16
-"""Positions of two more points behind the fifteen: where the nose meets the lip, and between the lips."""
+"""Indices of two points after the fifteen: between nose and lip, and between the lips."""
 
 STYLES = {
     "short": 0.21,
@@ -28,12 +28,12 @@ STYLES = {
     "curls": 0.07,
     "hat": 0.04,
 }
-"""Hair, and how common each is."""
+"""Hair styles and their relative frequency."""
 
 
 @dataclass(frozen=True)
 class Person:
-    """Who is drawn, and with which expression. Tones are grey values from 0 to 1; lengths are units."""
+    """Features and expression. Tones are grey values from 0 to 1; lengths are units."""
 
     points: Path
     """(17, 2): (u, v) of the fifteen keypoints, UNDER_NOSE and MID_MOUTH"""
@@ -41,14 +41,14 @@ class Person:
     hair: float
     style: str
     width: float
-    """half the face's width at the cheekbones"""
+    """half the width at the cheekbones"""
     chin: float
     """v of the chin"""
     jaw: float
     """1.6 is pointed, 3 is square"""
     nose_width: float
     lid: float
-    """how far the eyes are open: 0.35 is nearly closed, 1 is usual"""
+    """opening of the eyes: 0.35 is nearly closed, 1 is the mean"""
     smile: float
     """-0.3 to 1"""
     gap: float
@@ -62,8 +62,8 @@ class Person:
     glasses: bool
 
 
-def a_person(rng: Generator) -> Person:
-    """Somebody new. Women's and men's traits are drawn from overlapping spreads."""
+def random_person(rng: Generator) -> Person:
+    """A random person. The traits of women and men have overlapping distributions."""
     pick, spread = rng.random, rng.normal
     woman = pick() < 0.5
     style = str(rng.choice(list(STYLES), p=list(STYLES.values()) / np.sum(list(STYLES.values()))))
@@ -102,7 +102,7 @@ def a_person(rng: Generator) -> Person:
     points = np.zeros((17, 2))
     points[[0, 2, 3, 6, 7, 11]] = one_side
     points[[1, 4, 5, 8, 9, 12]] = one_side * [-1, 1] + spread(0, 0.35, one_side.shape)
-    points[[0, 1]] += spread(0, [1.3, 0.5]) + [0, 1.6 * max(0, 0.9 - lid)]  # both pupils look the same way
+    points[[0, 1]] += spread(0, [1.3, 0.5]) + [0, 1.6 * max(0, 0.9 - lid)]  # both pupils move together
     points[[10, UNDER_NOSE, MID_MOUTH], 1] = nose, nose + 5.2, mouth + 0.15 * gap
     points[13, 1] = mouth - 3.7 * lips - 0.35 * gap + 0.5 * smile
     points[14, 1] = mouth + 4.9 * lips + 0.65 * gap - 0.6 * smile
@@ -131,7 +131,7 @@ def head(person: Person) -> Array:
     """The person's relief: skull, face, ears, neck and shoulders, (128, 128)."""
     u, v = axes()
     side = np.abs(u)
-    # a superellipse below the eyes, whose power is the jaw, and one above; each rolls off to the side and below
+    # one superellipse below the eyes, with the jaw as its power, and one above; depth falls off to the sides and below
     low = np.clip((v - 4) / (person.chin - 4), 0, 1)
     high = np.clip((4 - v) / 78, 0, 1)
     width = person.width * (1 - low**person.jaw) ** 0.49 * (1 - high**2.3) ** 0.45 + 0.01
