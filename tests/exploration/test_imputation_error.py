@@ -1,4 +1,4 @@
-"""The test of fill strategies hides what it asks for, and its figures come out in the order they must."""
+"""Imputation errors of known distributions, in the expected order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from facepoints.data.dataset import LabeledFaces
 from facepoints.data.imputation import STRATEGIES
-from facepoints.exploration.imputation_error import FillScore, fill_scores
+from facepoints.exploration.imputation_error import ImputationError, imputation_errors
 from facepoints.keypoints import KeypointSet
 
 N = 2000
@@ -23,8 +23,8 @@ def made(points: np.ndarray, observed: np.ndarray | None = None) -> LabeledFaces
     return LabeledFaces(faces, points.astype(np.float32), observed, np.zeros(len(points), np.int64), names, rows)
 
 
-def by_name(data: LabeledFaces) -> dict[str, FillScore]:
-    return {score.strategy: score for score in fill_scores(data)}
+def by_name(data: LabeledFaces) -> dict[str, ImputationError]:
+    return {score.strategy: score for score in imputation_errors(data)}
 
 
 def test_independent_points_have_their_known_errors() -> None:
@@ -42,15 +42,15 @@ def test_where_neighbors_are_alike_interpolation_wins_and_the_shuffle_loses() ->
     assert rmse["interpolate"] < rmse["forward"] < rmse["mean"] < rmse["backward-forward"]
 
 
-def test_who_guesses_nothing_has_no_error() -> None:
+def test_without_imputation_there_is_no_error() -> None:
     observed = np.random.default_rng(1).random((N, 3)) < 0.5
     scores = by_name(made(np.full((N, 3, 2), 40.0), observed))
     assert set(scores) == set(STRATEGIES)
     assert scores["mask"].rmse is None
-    assert scores["mask"].labels_believed == observed.sum()
-    assert scores["mask"].guessed == scores["drop"].guessed == 0
+    assert scores["mask"].labels == observed.sum()
+    assert scores["mask"].imputed == scores["drop"].imputed == 0
     assert scores["drop"].rows_kept == observed.all(axis=1).sum()
-    assert scores["mean"].guessed == (~observed).sum()
+    assert scores["mean"].imputed == (~observed).sum()
     assert scores["mean"].rmse == 0
 
 
@@ -63,5 +63,5 @@ def test_no_complete_row_is_no_failure() -> None:
 def test_the_same_labels_are_hidden_from_all_and_the_given_data_stay() -> None:
     data = made(np.random.default_rng(0).normal(48, 3, (N, 2, 2)))
     before = data.points.copy()
-    assert fill_scores(data, seed=5) == fill_scores(replace(data), seed=5)
+    assert imputation_errors(data, seed=5) == imputation_errors(replace(data), seed=5)
     np.testing.assert_array_equal(data.points, before)

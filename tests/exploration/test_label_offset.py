@@ -1,4 +1,4 @@
-"""A shift planted on the labels of drawn faces comes out again."""
+"""A shift injected into the labels of synthetic faces is recovered."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ def holds(interval: Interval, truth: float, times: float = 1.0) -> bool:
     return abs(interval.value - truth) <= half
 
 
-def test_the_truth_of_drawn_faces_is_found(found: LabelOffsets) -> None:
+def test_the_offsets_of_synthetic_faces_are_recovered(found: LabelOffsets) -> None:
     a, b = found.by_source[0], found.by_source[1]
     for offset, truth in ((a, (0.0, 0.0)), (b, SOURCE_B_OFFSET)):
         assert holds(offset.x, truth[0], 2)
         assert holds(offset.y, truth[1], 2)
-        assert offset.x.high - offset.x.low < 1  # an interval that holds everything would say nothing
+        assert offset.x.high - offset.x.low < 1  # not a trivially wide interval
     assert found.difference is not None
     for axis in range(2):
         assert holds(found.difference[axis], SOURCE_B_OFFSET[axis], 2)
 
 
-def test_a_planted_shift_moves_the_estimate_by_itself(data: LabeledFaces, found: LabelOffsets) -> None:
+def test_an_injected_shift_moves_the_estimate_by_itself(data: LabeledFaces, found: LabelOffsets) -> None:
     injected = np.array([-0.8, 1.2], np.float32)
     shift = np.where((data.source == 1)[:, None, None], injected, 0)
     shifted = label_offsets(replace(data, points=data.points + shift))
@@ -55,7 +55,7 @@ def test_a_planted_shift_moves_the_estimate_by_itself(data: LabeledFaces, found:
     np.testing.assert_allclose(moved, injected, atol=0.12)
 
 
-def test_nothing_is_said_without_eyes_or_faces(data: LabeledFaces) -> None:
+def test_none_without_eyes_or_faces(data: LabeledFaces) -> None:
     assert label_offsets(data.only(("nose_tip", "mouth_center_top_lip"))) is None
     assert label_offsets(data.take(np.arange(60))) is None
 

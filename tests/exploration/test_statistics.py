@@ -1,4 +1,4 @@
-"""The facts add up, and the whole command works on two sources, one source, and points without eyes."""
+"""Statistics add up; the report works with two sources, one source, and points without eyes."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from facepoints.data.dataset import LabeledFaces
 from facepoints.data.image_quality import quality
 from facepoints.data.synthetic.faces import synthetic_submission, synthetic_training
 from facepoints.errors import BadFile
+from facepoints.exploration import statistics
+from facepoints.exploration.explore import explore
 from facepoints.exploration.statistics import (
     describe,
-    facts_of_test,
+    find_sources,
     missing_counts,
     missing_patterns,
     pixel_head,
-    sources_found,
 )
 from facepoints.keypoints import KeypointSet
-from facepoints.reports.exploration.files import explore_data
+from facepoints.reports.exploration.files import exploration_progress, print_exploration, write_exploration
 from fixtures.strict_html import check
 
 
@@ -36,7 +37,13 @@ def data() -> LabeledFaces:
 
 def explored(data: LabeledFaces, out: Path, **more: Any) -> tuple[str, dict[str, Any], str]:
     words = io.StringIO()
-    explore_data(data, more.pop("asked", None), out, Console(file=words, width=80), **more)
+    console = Console(file=words, width=80)
+    with exploration_progress(Console(quiet=True)) as step:
+        result = explore(data, more.pop("asked", None), step=step, **more)
+        write_exploration(result, out, step)
+    print_exploration(result, console)
+    assert f"{len(data)} faces" in repr(result)
+    assert "<table>" in result._repr_html_()
     numbers = json.loads((out / "explore.json").read_text("utf-8"))
     return (out / "explore.html").read_text("utf-8"), numbers, words.getvalue()
 
@@ -61,15 +68,15 @@ def test_describe_is_what_pandas_says(data: LabeledFaces) -> None:
         np.testing.assert_allclose(ours, expected[c.name].to_numpy())
 
 
-def test_a_point_that_nobody_labeled_is_described_as_such(data: LabeledFaces) -> None:
+def test_a_point_without_labels_has_no_statistics(data: LabeledFaces) -> None:
     observed = data.observed.copy()
     observed[:, 3] = False
     column = describe(replace(data, observed=observed))[6]
     assert (column.count, column.mean, column.maximum) == (0, None, None)
 
 
-def test_the_sources_are_told_with_what_speaks_for_them(data: LabeledFaces) -> None:
-    sources = sources_found(data)
+def test_sources_are_counted(data: LabeledFaces) -> None:
+    sources = find_sources(data)
     assert [s.name for s in sources.found] == ["A", "B"]
     assert sum(s.rows for s in sources.found) == sum(sources.rows_by_labels.values()) == len(data)
     assert (sources.switches, sources.overlap) == (1, False)
@@ -90,12 +97,12 @@ def test_blur_and_dark_are_seen() -> None:
     assert found.sharpness[2] == pytest.approx(found.sharpness[0], rel=0.1)  # dark is not blurred
 
 
-def test_planted_twins_are_found_and_strangers_are_not(data: LabeledFaces) -> None:
+def test_injected_near_duplicates_are_found(data: LabeledFaces) -> None:
     asked = synthetic_submission(12)[0]
     faces = asked.faces.copy()
     faces[5] = data.faces[31]
     faces[7] = np.clip(data.faces[40] * 0.9 + 8, 0, 255).astype(np.uint8)
-    found = facts_of_test(data, faces, asked.image_id, asked.source, len(asked.row_id))
+    found = statistics.test_images(data, replace(asked, faces=faces))
     assert [(image, train) for image, train, _ in found.near_duplicates] == [(6, 31), (8, 40)]
     assert sum(found.by_source.values()) == found.images == 12
 
@@ -111,10 +118,10 @@ def test_everything_is_written_and_sound(data: LabeledFaces, tmp_path: Path) -> 
     assert set(down) == {"nose_tip", "mouth_center_bottom_lip"}
     assert down["nose_tip"] > 3
     assert down["mouth_center_bottom_lip"] < -3
-    assert " of source B lies " in markup
-    assert "turned by -15°" in markup
+    assert " of source B is " in markup
+    assert "rotated by -15°" in markup
     assert "nose_tip" in words
-    assert max(len(line) for line in words.splitlines()[:-1]) <= 80
+    assert max(len(line) for line in words.splitlines()) <= 80
     names = {path.name for path in (tmp_path / "deep" / "out").glob("*.png")}
     assert {"missing.png", "random.png", "source_difference.png", "augmentation.png", "mean_face_A.png"} <= names
 
@@ -134,7 +141,7 @@ def test_own_points_without_eyes_and_one_source(data: LabeledFaces, tmp_path: Pa
     assert "<b>_" not in markup.replace("<wbr>", "")
     assert "nose&lt;b&gt;" in markup
     assert "these keypoints have no eye centers" in markup
-    assert numbers["heads"] is None
+    assert numbers["head_pose"] is None
     assert numbers["label_offsets"] is None
     assert numbers["source_differences"]["points"] == []
     assert "nose<b>" in words
@@ -142,8 +149,8 @@ def test_own_points_without_eyes_and_one_source(data: LabeledFaces, tmp_path: Pa
 
 def test_points_whose_partner_is_not_in_the_set_cannot_be_mirrored(data: LabeledFaces, tmp_path: Path) -> None:
     markup, _, _ = explored(data.take(np.arange(12)).only(("left_eye_center", "nose_tip")), tmp_path)
-    assert "turned by 15°" in markup
-    assert "mirrored" not in markup.split('id="augmentation"')[1].split("</section>")[0]
+    assert "rotated by 15°" in markup
+    assert "flipped" not in markup.split('id="augmentation"')[1].split("</section>")[0]
 
 
 def test_a_single_face_and_a_face_without_labels(data: LabeledFaces, tmp_path: Path) -> None:

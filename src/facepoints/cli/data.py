@@ -43,9 +43,14 @@ def explore(
     labeled = labeled_faces(data, skip_broken)
     with console.status("reading the test images ..."):
         asked = submission_faces_if_present(data)
-    from facepoints.reports.exploration.files import explore_data
+    from facepoints.exploration.explore import explore as explore_faces
+    from facepoints.reports.exploration.files import exploration_progress, print_exploration, write_exploration
 
-    explore_data(labeled, asked, out, console, files=files_of(data), seed=seed)
+    with exploration_progress(console) as step:
+        result = explore_faces(labeled, asked, files=files_of(data), seed=seed, step=step)
+        write_exploration(result, out, step)
+    print_exploration(result, console)
+    console.print(f"The report is [bold]{escape(str(out / 'explore.html'))}[/], its numbers are in explore.json")
 
 
 def audit(

@@ -1,20 +1,22 @@
-"""Each kind of augmentation on the same faces, before and after, points moved along. Needs torch."""
+"""Each kind of augmentation on the same faces. Needs torch."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from facepoints.data.dataset import LabeledFaces
-from facepoints.exploration.findings import Changed
 from facepoints.training.augmentation import before_and_after
 from facepoints.training.recipe import Recipe
 
 KINDS: dict[str, Recipe] = {
-    "mirrored": Recipe(flip=1.0),
-    "turned by -15°": Recipe(angles=(-15.0,)),
-    "turned by 0°": Recipe(angles=(0.0,)),
-    "turned by 15°": Recipe(angles=(15.0,)),
+    "flipped": Recipe(flip=1.0),
+    "rotated by -15°": Recipe(angles=(-15.0,)),
+    "rotated by 0°": Recipe(angles=(0.0,)),
+    "rotated by 15°": Recipe(angles=(15.0,)),
     "shifted, up to 8 px": Recipe(shift=8.0),
     "scaled, up to 1.2 either way": Recipe(scale=0.2),
     "sheared, up to 15° either way": Recipe(shear=15.0),
@@ -23,20 +25,33 @@ KINDS: dict[str, Recipe] = {
     "gamma, up to 2 either way": Recipe(gamma=1.0),
     "blurred": Recipe(blur=1.0),
     "noise, up to 0.08": Recipe(noise=0.08),
-    "all at once": Recipe(flip=0.5, rotation=15.0, shift=5.0, scale=0.15, brightness=0.15, contrast=0.4, noise=0.03),
+    "all combined": Recipe(flip=0.5, rotation=15.0, shift=5.0, scale=0.15, brightness=0.15, contrast=0.4, noise=0.03),
 }
-"""What is shown: a name in words and the recipe that does only this."""
+"""Name -> recipe with only this augmentation."""
 
 
-def augmented(data: LabeledFaces, seed: int = 0) -> list[Changed]:
-    """Every kind on all these faces: give a few. Kinds that mirror are left out where points lack their partner."""
+@dataclass(frozen=True)
+class Augmented:
+    """m faces after one kind of augmentation."""
+
+    kind: str
+    fields: dict[str, object]
+    """fields of the recipe that set it"""
+    faces: NDArray[np.uint8]
+    """(m, 96, 96)"""
+    points: NDArray[np.float32]
+    """(m, k, 2) px, NaN where not labeled or outside the image"""
+
+
+def augment(data: LabeledFaces, seed: int = 0) -> list[Augmented]:
+    """Every kind on all these faces; kinds that flip are left out if a left or right point lacks its partner."""
     faces, points, observed = (torch.from_numpy(np.array(a)) for a in (data.faces, data.points, data.observed))
-    shown = []
+    examples = []
     for kind, recipe in KINDS.items():
         if recipe.flip and data.keypoints.lone_sides():
             continue
         after = before_and_after(faces, points, observed, recipe, data.keypoints, seed)[1]
         grey = after.images.squeeze(1).mul(255).round().byte().numpy()
         places = np.where(after.observed.numpy()[:, :, None], after.points.float().numpy(), np.nan)
-        shown.append(Changed(kind, recipe.differences(Recipe()), grey, places.astype(np.float32)))
-    return shown
+        examples.append(Augmented(kind, recipe.differences(Recipe()), grey, places.astype(np.float32)))
+    return examples

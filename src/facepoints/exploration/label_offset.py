@@ -1,20 +1,20 @@
-"""Each source's constant label offset, in pixels: where its labels lie beside what they name.
+"""Estimate of each source's constant label offset, in px.
 
-A label is the true place of a point plus an offset o that is the same in every picture of a source. In the face
-itself o cannot be seen: a model learns it with the rest. But a mirrored face carries o to the wrong side, and a
-tilted head turned upright carries it around. So each face is shown upright, as it is and mirrored, in a window a few
-random pixels beside its label, and two things are learned from the window: where the label is, and how o would
-have been carried, D. What cannot be learned of the first is laid beside what cannot be learned of the second:
+A label is the true position of a point plus an offset o that is the same in every image of a source. Within one image
+o cannot be observed: a model learns it as part of the point. But a flipped image has o on the wrong side, and an image
+rotated to make the head upright has o rotated. So each face is shown upright, as it is and flipped, in a window at a
+random distance of a few pixels from the label, and two quantities are predicted from the window: the position of the
+label, and D, the linear map of o by flip and rotation. The residuals satisfy
 
     label - E[label | window]  =  (D - E[D | window]) o  +  noise
 
 (a partially linear model, both expectations cross-fitted ridge regressions on HOG features: Robinson 1988;
-Chernozhukov and others 2018, "Double/debiased machine learning"). The windows are laid around labels, which carry
-o themselves and pull the estimate towards zero; laid again around labels less the estimate it grows to its full size.
+Chernozhukov and others 2018, "Double/debiased machine learning"). The windows are placed relative to labels, which
+contain o and bias the estimate towards zero; iterations with windows relative to labels minus the estimate remove this.
 
-Mirrors tell x: every face takes part. Only natural tilts tell y, and light that falls from above moves what is seen
-in the same way as an offset would. On seven sets of 1,500 to 4,000 drawn faces x
-came out within 0.16 px and y within 0.6 px of the truth (source B's always too large), the difference within 0.17 px.
+Flips determine x from every face. y is determined by natural head roll only, and light from above has the same effect
+as an offset. On seven sets of 1,500 to 4,000 synthetic faces the error of x was at most 0.16 px, that of y at most
+0.6 px (source B's always too large), that of the difference at most 0.17 px.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from facepoints.data.dataset import LabeledFaces
 from facepoints.data.head_pose import EYES, HeadPose, eye_indices, head_pose, upright
 
 SYSTEMATIC = (0.08, 0.3)
-"""(x, y) px: the standard error of the method itself, by drawn faces, where the truth is known. In every interval."""
+"""(x, y) px: standard error of the method itself, from synthetic faces. Included in every interval."""
 BETWEEN_SOURCES = (0.08, 0.18)
-"""The same for the difference of two sources. In y, on the competition's files, the method and the plain mean of all
-eyes around their labels are 0.3 px apart."""
+"""The same for the difference of two sources. In y, on the competition's files, the method and the mean image around
+the eye labels differ by 0.3 px."""
 FEWEST = 150
-"""Faces of a source below which nothing is said."""
+"""Minimum number of faces of a source."""
 MOST = 3000
-"""Faces of a source that are looked at: more would take longer and say hardly more."""
+"""Maximum number of faces of a source; more take longer and hardly reduce the error."""
 
 _SIDE = 48  # window in px of its own; shows 1.3 eye distances
 _SPAN = 1.3
-_JITTER = 3 / 36  # eye distances that a window lies beside its label, at most
+_JITTER = 3 / 36  # eye distances: maximum distance of a window from its label
 _ROUNDS = 4
 _FOLDS = 4
 _RIDGE = 1e-3
@@ -62,28 +62,28 @@ class Interval:
 
 @dataclass(frozen=True)
 class SourceOffset:
-    """Where the labels of a source lie beside what they name, px of the image: positive is right, and below."""
+    """The label offset of a source, px of the image: positive is right, and down."""
 
     faces: int
     x: Interval
     y: Interval
     by_point: dict[str, tuple[float, float]]
-    """the estimate of each point alone: they should agree"""
+    """separate estimate of each point"""
 
 
 @dataclass(frozen=True)
 class LabelOffsets:
-    """What could be found out, by the sources' numbers."""
+    """Label offsets by source number."""
 
     by_source: dict[int, SourceOffset]
     difference: tuple[Interval, Interval] | None
-    """(x, y) px: second source less first, at the eyes, which both name alike; None with one source"""
+    """(x, y) px: second source minus first, at the eyes, which both label alike; None with one source"""
 
 
 def label_offsets(
     data: LabeledFaces, *, seed: int = 0, advance: Callable[[float], None] = lambda share: None
 ) -> LabelOffsets | None:
-    """Estimate the offsets, or None without eyes or faces enough. `advance` is told the share that each step is."""
+    """Estimate the offsets; None without eye labels or with too few faces. `advance` gets the share of each step."""
     pose, eyes = head_pose(data), eye_indices(data.keypoints)
     if pose is None or eyes is None:
         return None
@@ -93,16 +93,16 @@ def label_offsets(
         return None
     some, pose = data.take(rows), pose.take(rows)
     numbers = np.unique(some.source)
-    middles = _middle_points(some)
+    midline = _midline_points(some)
     found: dict[int, dict[str, tuple[Array, Array]]] = {int(s): {} for s in numbers}
-    step = 1 / (1 + len(middles) * len(numbers))
+    step = 1 / (1 + len(midline) * len(numbers))
 
     which = np.searchsorted(numbers, some.source)
     at_eyes = _estimate(some.faces, pose.middle, which, pose, rng)
     for i, s in enumerate(numbers.tolist()):
         found[s]["eyes"] = at_eyes[:, i].mean(axis=0), at_eyes[:, i].std(axis=0)
     advance(step)
-    for k in middles:
+    for k in midline:
         for s in numbers.tolist():
             mine = np.flatnonzero((some.source == s) & some.observed[:, k])
             if len(mine) >= FEWEST:
@@ -127,8 +127,8 @@ def _rows(source: NDArray[np.int64], good: NDArray[np.bool_], rng: Generator) ->
     return np.sort(np.concatenate(chosen)) if chosen else np.empty(0, np.int64)
 
 
-def _middle_points(data: LabeledFaces) -> list[int]:
-    """Points on the face's middle line that each source labels often: their mirror image is themselves."""
+def _midline_points(data: LabeledFaces) -> list[int]:
+    """Up to two points on the face's midline that each source labels often."""
     own = np.flatnonzero(data.keypoints.mirror == np.arange(len(data.keypoints)))
     eyes = {name for pair in EYES for name in pair}
     often = [np.array([data.observed[data.source == s, k].sum() for s in np.unique(data.source)]) for k in own]
@@ -139,7 +139,7 @@ def _middle_points(data: LabeledFaces) -> list[int]:
 def _estimate(
     faces: NDArray[np.uint8], labels: Array, which: NDArray[np.int64], pose: HeadPose, rng: Generator
 ) -> Array:
-    """Bootstrap draws over faces of the offset of each source, (draws, sources, 2) px. labels (n, 2) px of faces."""
+    """Bootstrap samples over faces of the offset of each source, (200, sources, 2) px. labels (n, 2) px."""
     n, sources = len(faces), int(which.max()) + 1
     fold = rng.integers(0, _FOLDS, n)
     offset = np.zeros((sources, 2))
@@ -163,8 +163,8 @@ def _estimate(
 def _windows(
     faces: NDArray[np.uint8], labels: Array, centers: Array, pose: HeadPose, rng: Generator
 ) -> tuple[NDArray[np.float32], Array, Array]:
-    """HOG (2n, f) of upright windows near `centers` (n, 2) px, faces as they are and then mirrored; where the label is
-    in each (2n, 2), and what carried it there (2n, 2, 2). The window's unit is the eye distance."""
+    """HOG (2n, f) of upright windows near `centers` (n, 2) px of the faces, then of the flipped faces; the label's
+    position in each (2n, 2), and the linear map to it (2n, 2, 2). The window's unit is the eye distance."""
     n, zoom = len(faces), _SIDE / _SPAN
     hog = cv2.HOGDescriptor(*_HOG)
     angle, scale = np.radians(pose.roll), pose.eye_distance
@@ -186,9 +186,9 @@ def _windows(
 
 
 def _cross_fitted(features: NDArray[np.float32], values: Array, fold: NDArray[np.int64]) -> Array:
-    """Ridge predictions (n, m) of values (n, m) from features (n, f), each by a fit that has not seen its fold."""
+    """Ridge predictions (n, m) of values (n, m) from features (n, f), each by a fit on the other folds."""
     X = np.hstack([features, np.ones((len(features), 1), np.float32)])
-    X[:, :-1] -= X[:, :-1].mean(axis=0)  # of no influence but on rounding: the last column is the intercept
+    X[:, :-1] -= X[:, :-1].mean(axis=0)  # for rounding only: the last column is the intercept
     parts = [(X[fold == f].T @ X[fold == f], X[fold == f].T @ values[fold == f]) for f in range(_FOLDS)]
     G, R = sum(p[0] for p in parts), sum(p[1] for p in parts)
     predicted = np.empty_like(values)
@@ -201,14 +201,13 @@ def _cross_fitted(features: NDArray[np.float32], values: Array, fold: NDArray[np
 
 
 def _joined(by_point: dict[str, tuple[Array, Array]], faces: int) -> SourceOffset:
-    """The points' estimates as one, weighted by their certainty. Where points disagree more than chance lets them,
-    something of the face itself is uneven, and the interval grows."""
+    """The inverse-variance weighted mean of the points' estimates; its interval is wider where points disagree."""
     value = np.array([v for v, _ in by_point.values()])
     spread = np.hypot(np.array([s for _, s in by_point.values()]), SYSTEMATIC)
     weight = 1 / spread**2
     mean = (weight * value).sum(axis=0) / weight.sum(axis=0)
     disagreement = (weight * (value - mean) ** 2).sum(axis=0) / max(len(value) - 1, 1)  # Birge's ratio, squared
-    # what one point's estimate gets wrong by its nature, the next may get wrong too: no smaller than SYSTEMATIC
+    # systematic errors of the points may be the same: not less than SYSTEMATIC
     error = np.maximum(np.sqrt(np.maximum(disagreement, 1) / weight.sum(axis=0)), SYSTEMATIC)
     return SourceOffset(
         faces,

@@ -1,4 +1,4 @@
-"""How two sources differ in what they call by one name, in the frame that the eyes span."""
+"""Differences of two sources in the labels of the same point, in the eye frame."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from facepoints.data.dataset import LabeledFaces
 from facepoints.data.head_pose import HeadPose, eye_indices, to_eye_frame, upright
 
 FEWEST = 20
-"""Labels of each source that a comparison takes."""
+"""Minimum number of labels of each source."""
 
 
 @dataclass(frozen=True)
 class PointDifference:
-    """Second source less first, where the faces' eyes are laid upon each other; px at the usual eye distance."""
+    """Second source minus first with the eyes aligned; px at the median eye distance."""
 
     name: str
     dx: float
     dy: float
-    """positive: the second source's point lies lower"""
+    """positive: the second source's point is lower"""
     dx_error: float
     dy_error: float
     """half the width of the 95 % interval"""
@@ -34,14 +34,14 @@ class MeanShape:
     """A source's mean points in the eye frame."""
 
     points: NDArray[np.float64]
-    """(k, 2) px at the usual eye distance, from between the eyes; NaN where the source labels too few"""
+    """(k, 2) px at the median eye distance, from the middle of the eyes; NaN with too few labels"""
     count: NDArray[np.int64]
     spread: NDArray[np.float64]
     """(k, 2) px, standard deviation"""
 
 
 def mean_shape(data: LabeledFaces, pose: HeadPose, source: int, unit: float) -> MeanShape:
-    """Means of the middle 90 % of each coordinate, as wrong labels would weigh. `unit` is px to an eye distance."""
+    """Trimmed means of the middle 90 % of each coordinate, robust to wrong labels. `unit`: px per eye distance."""
     good = upright(pose) & (data.source == source)
     places = to_eye_frame(data.points, pose)[good] * unit
     k = len(data.keypoints)
@@ -57,7 +57,7 @@ def mean_shape(data: LabeledFaces, pose: HeadPose, source: int, unit: float) -> 
 
 
 def point_differences(data: LabeledFaces, first: MeanShape, second: MeanShape) -> list[PointDifference]:
-    """The points that both sources label, the largest difference first. The eyes are the frame: they cannot differ."""
+    """The points that both sources label, by descending distance; not the eyes, which define the frame."""
     found = []
     eyes = eye_indices(data.keypoints) or ()
     for k, name in enumerate(data.keypoints.names):
@@ -72,7 +72,7 @@ def point_differences(data: LabeledFaces, first: MeanShape, second: MeanShape) -
 def aligned_mean_face(
     data: LabeledFaces, pose: HeadPose, source: int, unit: float, middle: tuple[float, float], most: int = 3000
 ) -> NDArray[np.uint8] | None:
-    """The mean of a source's faces with their eyes laid on `middle` (px), level, `unit` px apart: uint8 (96, 96)."""
+    """The mean, uint8 (96, 96), of a source's faces with the eyes level around `middle` (px), `unit` px apart."""
     rows = np.flatnonzero(upright(pose) & (data.source == source))[:most]
     if not len(rows):
         return None

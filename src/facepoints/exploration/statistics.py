@@ -1,15 +1,16 @@
-"""What is in these files? Facts as frozen objects, one function for each question. No torch, no pictures."""
+"""Counts and summaries of a data set as frozen objects."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facepoints.data.dataset import LabeledFaces
+from facepoints.data.dataset import LabeledFaces, SubmissionFaces
 from facepoints.data.similarity import SAME_IMAGE, similar_pairs
 from facepoints.data.tables.pixel_text import pixel_text
 from facepoints.errors import BadFile
@@ -17,14 +18,14 @@ from facepoints.metrics import source_name
 
 
 @dataclass(frozen=True)
-class FileFact:
+class FileSize:
     name: str
     bytes: int
 
 
 @dataclass(frozen=True)
 class Column:
-    """What pandas' `describe` tells of one coordinate, in px; all but the count are None where it is 0."""
+    """The columns of pandas' `describe` for one coordinate, in px; None if the count is 0."""
 
     name: str
     count: int
@@ -40,7 +41,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Missing:
-    """How many rows lack a point."""
+    """Number of rows without a point."""
 
     name: str
     rows: int
@@ -58,13 +59,13 @@ class Pattern:
 
 
 @dataclass(frozen=True)
-class SourceFact:
+class SourceRows:
     """One source's rows."""
 
     name: str
     rows: int
     complete: int
-    labels_of_a_row: tuple[int, int]
+    labels_per_row: tuple[int, int]
     """fewest and most points labeled in a row"""
     first_row: int
     last_row: int
@@ -72,43 +73,43 @@ class SourceFact:
 
 @dataclass(frozen=True)
 class Sources:
-    """The sources found, and what speaks for them."""
+    """The annotation sources, and how clearly they are separated."""
 
-    found: tuple[SourceFact, ...]
+    found: tuple[SourceRows, ...]
     rows_by_labels: dict[int, int]
-    """how many rows have so many points labeled"""
+    """number of labeled points -> rows"""
     switches: int
-    """how often the source changes from one row to the next: one change is no accident"""
+    """number of changes of the source from one row to the next"""
     overlap: bool
-    """do two sources have rows with equally many labels?"""
+    """do two sources have rows with the same number of labels?"""
 
 
 @dataclass(frozen=True)
-class TestFacts:
-    """The test images beside the training images."""
+class TestImages:
+    """The test images compared with the training images."""
 
     images: int
-    asked_values: int
+    requested_values: int
     near_duplicates: tuple[tuple[int, int, float], ...]
     """(ImageId, row of the training file, likeness) of pictures that are in both"""
     by_source: dict[str, int]
 
 
-def file_facts(files: list[Path]) -> list[FileFact]:
+def file_sizes(files: Sequence[Path]) -> list[FileSize]:
     """Name and size of each file."""
     try:
-        return [FileFact(file.name, file.stat().st_size) for file in files]
+        return [FileSize(file.name, file.stat().st_size) for file in files]
     except OSError as error:
         raise BadFile(f"{error.filename}: cannot be read ({error.strerror}). Check the path.") from error
 
 
 def bytes_in_memory(data: LabeledFaces) -> int:
-    """What the arrays take, all of them loaded."""
+    """Size of the arrays when loaded."""
     return sum(a.nbytes for a in (data.faces, data.points, data.observed, data.source, data.row))
 
 
 def pixel_head(face: NDArray[np.uint8], values: int = 8) -> str:
-    """The start and the end of a face's pixel string as it stands in the file."""
+    """The start and the end of a face's pixel string in the file."""
     words = pixel_text(face).decode().split(" ")
     return " ".join(words[:values]) + " … " + " ".join(words[-3:])
 
@@ -130,27 +131,27 @@ def describe(data: LabeledFaces) -> list[Column]:
 
 
 def missing_counts(data: LabeledFaces) -> list[Missing]:
-    """Each point's missing labels, most first."""
+    """Missing labels of each point, descending."""
     absent = (~data.observed).sum(axis=0)
     order = np.argsort(-absent, kind="stable")
     return [Missing(data.keypoints.names[k], int(absent[k]), float(absent[k] / max(len(data), 1))) for k in order]
 
 
 def missing_patterns(data: LabeledFaces) -> list[Pattern]:
-    """Which points are missing together, most rows first; () is the pattern of complete rows."""
+    """Points that are missing together, by descending number of rows; () is the pattern of complete rows."""
     patterns, which = np.unique(data.observed, axis=0, return_inverse=True)
     which = which.reshape(-1)
     found = []
-    for p, seen in enumerate(patterns):
+    for p, observed in enumerate(patterns):
         rows = which == p
-        names = tuple(name for name, known in zip(data.keypoints.names, seen, strict=True) if not known)
+        names = tuple(name for name, known in zip(data.keypoints.names, observed, strict=True) if not known)
         by_source = Counter(source_name(int(s)) for s in data.source[rows])
         found.append(Pattern(names, int(rows.sum()), float(rows.mean()), dict(sorted(by_source.items()))))
     return sorted(found, key=lambda pattern: (-pattern.rows, pattern.missing))
 
 
-def sources_found(data: LabeledFaces) -> Sources:
-    """The sources and how clearly their rows stand apart."""
+def find_sources(data: LabeledFaces) -> Sources:
+    """The sources of the rows, and how clearly they are separated."""
     labels = data.observed.sum(axis=1)
     found, ranges = [], []
     for s in np.unique(data.source):
@@ -160,24 +161,19 @@ def sources_found(data: LabeledFaces) -> Sources:
         ranges.append(set(counts.tolist()))
         low, high = int(counts.min()), int(counts.max())
         first, last = int(data.row[mine].min()), int(data.row[mine].max())
-        found.append(SourceFact(source_name(int(s)), len(mine), complete, (low, high), first, last))
+        found.append(SourceRows(source_name(int(s)), len(mine), complete, (low, high), first, last))
     overlap = any(a & b for i, a in enumerate(ranges) for b in ranges[:i])
     rows_by_labels = {int(c): int(n) for c, n in zip(*np.unique(labels, return_counts=True), strict=True)}
     return Sources(tuple(found), rows_by_labels, int((np.diff(data.source) != 0).sum()), overlap)
 
 
-def facts_of_test(
-    data: LabeledFaces,
-    faces: NDArray[np.uint8],
-    image_id: NDArray[np.int64],
-    source: NDArray[np.int64],
-    asked_values: int,
-) -> TestFacts:
-    """What test images (m, 96, 96) have in common with the training images."""
-    pairs, similarities = similar_pairs(faces, SAME_IMAGE, data.faces)
+def test_images(data: LabeledFaces, submission: SubmissionFaces) -> TestImages:
+    """The sources of the test images, and those that are near-duplicates of training images."""
+    pairs, similarities = similar_pairs(submission.faces, SAME_IMAGE, data.faces)
     near_duplicates = [
-        (int(image_id[i]), int(data.row[j]), round(float(similarity), 4))
+        (int(submission.image_id[i]), int(data.row[j]), round(float(similarity), 4))
         for (i, j), similarity in zip(pairs, similarities, strict=True)
     ]
-    counts = Counter(source_name(int(s)) for s in source)
-    return TestFacts(len(faces), asked_values, tuple(near_duplicates), dict(sorted(counts.items())))
+    counts = Counter(source_name(int(s)) for s in submission.source)
+    requested, images = len(submission.row_id), len(submission.faces)
+    return TestImages(images, requested, tuple(near_duplicates), dict(sorted(counts.items())))

@@ -1,4 +1,4 @@
-"""The pictures of `explore`: where labels are missing, where points lie, how two sources differ. BGR, for PNG."""
+"""Images of missing labels, of the density of points, and of the differences of two sources. BGR."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ _SCALE = 6
 
 
 def missing_strips(data: LabeledFaces, width: int = 600) -> list[Image]:
-    """For each point one line of pixels, uint8 (1, <= width, 3), the file's rows from left to right.
+    """For each point one line of pixels, uint8 (1, <= width, 3), with the rows of the file from left to right.
 
-    A pixel stands for as many rows as it takes; it has its source's color, the stronger the more are labeled.
+    A pixel covers several rows if there are more than `width`; it has the color of the source, mixed with grey by the
+    share of missing labels.
     """
     edges = np.linspace(0, len(data), min(width, len(data)) + 1).astype(int)
     size = np.diff(edges)[:, None]
@@ -34,7 +35,7 @@ def missing_strips(data: LabeledFaces, width: int = 600) -> list[Image]:
 
 
 def missing_matrix(data: LabeledFaces) -> Image:
-    """The same as one picture with the points' names."""
+    """The same as one image with the names of the points."""
     lines = [cv2.resize(line, (900, 18), interpolation=cv2.INTER_NEAREST) for line in missing_strips(data)]
     sheet = np.full((len(lines) * 21 + 6, 1130, 3), 250, np.uint8)
     for i, (name, line) in enumerate(zip(data.keypoints.names, lines, strict=True)):
@@ -45,12 +46,12 @@ def missing_matrix(data: LabeledFaces) -> Image:
 
 
 def mean_face(faces: Image) -> Image:
-    """The mean of faces (n, h, w), stretched to the whole range of grey."""
+    """The mean of faces (n, h, w), stretched to the full grey range."""
     return stretched(np.asarray(faces).mean(axis=0, dtype=np.float64))
 
 
 def density(background: Image, points: NDArray[np.floating[Any]], observed: NDArray[np.bool_]) -> Image:
-    """Where points (n, k, 2) lie, as a glow on a face (h, w), enlarged six times; each point's peak is full."""
+    """Density of points (n, k, 2) over a face (h, w), enlarged six times; the maximum of each point is opaque."""
     h, w = (side * _SCALE for side in background.shape[:2])
     canvas = _enlarged(background).astype(np.float64) * 0.8
     for k in range(points.shape[1]):
@@ -59,7 +60,7 @@ def density(background: Image, points: NDArray[np.floating[Any]], observed: NDAr
             continue
         cells, _, _ = np.histogram2d(own[:, 1], own[:, 0], (h // 2, w // 2), ((-0.5, h / 6 - 0.5), (-0.5, w / 6 - 0.5)))
         glow = cv2.resize(cv2.GaussianBlur(cells, (0, 0), 4), (w, h), interpolation=cv2.INTER_LINEAR)
-        alpha = 0.92 * np.sqrt(glow / max(glow.max(), 1e-9))[:, :, None]  # the root: rare places are seen, too
+        alpha = 0.92 * np.sqrt(glow / max(glow.max(), 1e-9))[:, :, None]  # the root makes low densities visible
         hue = np.array([[[(k * 67) % 180, 190, 255]]], np.uint8)
         canvas = alpha * cv2.cvtColor(hue, cv2.COLOR_HSV2BGR).astype(np.float64) + (1 - alpha) * canvas
     return np.clip(np.rint(canvas), 0, 255).astype(np.uint8)
@@ -89,7 +90,7 @@ def arrows(
 
 
 def mean_surroundings(faces: Image, points: NDArray[np.floating[Any]], reach: int = 9, scale: int = 16) -> Image:
-    """The mean of what lies within `reach` px of points (n, 2), a cross where the labels are."""
+    """The mean image within `reach` px of points (n, 2), with a cross at the labels."""
     side = 2 * reach * scale + 1
     total = np.zeros((side, side))
     for face, (x, y) in zip(faces, points.tolist(), strict=True):
@@ -104,7 +105,7 @@ def mean_surroundings(faces: Image, points: NDArray[np.floating[Any]], reach: in
 
 
 def stretched(image: NDArray[Any]) -> Image:
-    """Any values (h, w) as grey, over its whole range but for the outermost 0.5 % either side."""
+    """Values (h, w) as grey: percentiles 0.5 and 99.5 become black and white."""
     low, high = np.percentile(image, [0.5, 99.5])
     grey: Image = np.clip((image - low) / max(high - low, 1e-9) * 255, 0, 255).astype(np.uint8)
     return grey
