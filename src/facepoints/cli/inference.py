@@ -184,10 +184,10 @@ def serve(
     with console.status("starting the server ..."):
         from facepoints.server.app import Settings
         from facepoints.server.limits import Limits
-        from facepoints.server.process import KEY, cores, is_open, key_of, serve
+        from facepoints.server.process import KEY, is_open, key_of, serve
 
         limits = Limits(round(upload * 1e6), round(megapixels * 1e6), seconds, queue_size=waiting)
-        settings = Settings(limits, workers or cores(), key_of(os.environ), cors or [])
+        settings = Settings(limits, workers, key_of(os.environ), cors or [])
         chosen = _onnx_file(model)
     if is_open(host) and settings.key is None:
         note(f"every client that reaches {host} can use this server. To require an API key, set {KEY}")

@@ -129,7 +129,7 @@ def _sources(source: ArrayLike, n: int) -> NDArray[np.int64]:
 def session_of(content: bytes, name: str, threads: int | None) -> onnxruntime.InferenceSession:
     """An inference session for an ONNX file's content; raises BadRun. threads None: the number of cores, at most 4."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or min(_THREADS, _cores())
+    options.intra_op_num_threads = threads or min(_THREADS, cores())
     options.log_severity_level = 3  # errors only
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
@@ -138,7 +138,7 @@ def session_of(content: bytes, name: str, threads: int | None) -> onnxruntime.In
         raise BadRun(f"{name}: not an ONNX file that ONNX Runtime reads ({reason}). Export it anew") from error
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores that this process may use; containers and `taskset` limit them."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

@@ -11,7 +11,7 @@ import json
 import logging
 import re
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from time import perf_counter
 from uuid import uuid4
@@ -28,28 +28,20 @@ _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)  # seco
 _MOST_DISCARDED = 100_000_000  # bytes that are read of a refused body
 
 
-class Metrics:
-    """Prometheus metrics of one server."""
-
-    def __init__(self, active: Callable[[], float]) -> None:
-        """active: number of requests in progress."""
-        own = self.registry = CollectorRegistry()
-        self.requests = Counter("facepoints_requests", "Requests", ("method", "route", "status"), registry=own)
-        self.seconds = Histogram(
-            "facepoints_request_seconds", "Request duration", ("route",), buckets=_BUCKETS, registry=own
-        )
-        self.faces = Counter("facepoints_faces", "Faces and crops with predicted points", registry=own)
-        self.refusals = Counter("facepoints_refusals", "Refused requests by kind of problem", ("kind",), registry=own)
-        Gauge("facepoints_requests_active", "Requests in progress or waiting", registry=own).set_function(active)
-        ProcessCollector(registry=own)
-
-
 class AccessLog:
     """ASGI middleware around the whole app: request ids, log lines, metrics, and a timeout for slow clients."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, timeout: float) -> None:
-        """timeout: seconds for a client to receive the response."""
-        self._app, self._metrics, self._timeout = app, metrics, timeout
+    def __init__(self, app: ASGIApp, registry: CollectorRegistry, active: Callable[[], float], timeout: float) -> None:
+        """active: number of requests in progress; timeout: seconds for a client to receive the response."""
+        self._app, self._timeout = app, timeout
+        by = ("method", "route", "status")
+        self._requests = Counter("facepoints_requests", "Requests", by, registry=registry)
+        name = "facepoints_request_seconds"
+        self._seconds = Histogram(name, "Request duration", ("route",), buckets=_BUCKETS, registry=registry)
+        self._faces = Counter("facepoints_faces", "Faces and crops with predicted points", registry=registry)
+        self._refusals = Counter("facepoints_refusals", "Refused requests", ("kind",), registry=registry)
+        Gauge("facepoints_requests_active", "Requests in progress", registry=registry).set_function(active)
+        ProcessCollector(registry=registry)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -69,12 +61,12 @@ class AccessLog:
     def _record(self, scope: Scope, exchange: _Exchange, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "other")
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        self._metrics.requests.labels(method, route, str(exchange.status)).inc()
-        self._metrics.seconds.labels(route).observe(seconds)
+        self._requests.labels(method, route, str(exchange.status)).inc()
+        self._seconds.labels(route).observe(seconds)
         state = scope["state"]
         if "refused" in state:
-            self._metrics.refusals.labels(state["refused"]).inc()
-        self._metrics.faces.inc(state.get("faces", 0))
+            self._refusals.labels(state["refused"]).inc()
+        self._faces.inc(state.get("faces", 0))
         fields = {
             "request_id": exchange.id,
             "method": scope["method"][:20],
@@ -148,12 +140,10 @@ class _Exchange:
         if self._expects_continue:
             return
         most = self.bytes_in + _MOST_DISCARDED
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout_at(self._received_by):
                 while self._has_body and self.bytes_in < most:
                     await self.receive()
-        except TimeoutError:
-            return
 
 
 class JsonLines(logging.Formatter):

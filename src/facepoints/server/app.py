@@ -21,12 +21,13 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.security import HTTPBearer
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from facepoints.inference.detector import Detector
+from facepoints.inference.keypoint_network import cores
 from facepoints.inference.measures import check_measurable
 from facepoints.server import schemas
-from facepoints.server.access_log import AccessLog, Metrics
+from facepoints.server.access_log import AccessLog
 from facepoints.server.limits import Limits
 from facepoints.server.page import add_page
 from facepoints.server.problems import KINDS, PATH, Problem, add_error_handlers, described
@@ -48,8 +49,8 @@ class Settings:
     """Settings of a server."""
 
     limits: Limits = field(default_factory=Limits)
-    threads: int = 2
-    """photos processed at once"""
+    threads: int | None = None
+    """photos processed at once; None: one per core"""
     key: str | None = None
     """clients must send `Authorization: Bearer KEY`; None: no key"""
     cors: Sequence[str] = ()
@@ -59,8 +60,8 @@ class Settings:
 def create_app(detector: Detector, model: bytes, settings: Settings | None = None) -> AccessLog:
     """The ASGI app around a detector; model: the content of its ONNX file."""
     settings = settings or Settings()
-    queue = WorkQueue(settings.threads, settings.limits)
-    metrics = Metrics(lambda: queue.active)
+    queue = WorkQueue(settings.threads or cores(), settings.limits)
+    registry = CollectorRegistry()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -81,7 +82,7 @@ def create_app(detector: Detector, model: bytes, settings: Settings | None = Non
     )
     _add_detection(protected, detector, queue)
     _add_model(protected, detector, model)
-    _add_monitoring(app, protected, detector, metrics, settings.limits)
+    _add_monitoring(app, protected, detector, registry, settings.limits)
     app.include_router(protected)
     add_page(app, detector.keypoints.names)
     if settings.cors:
@@ -92,7 +93,7 @@ def create_app(detector: Detector, model: bytes, settings: Settings | None = Non
             allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
             expose_headers=["X-Request-ID", "Retry-After"],
         )
-    return AccessLog(app, metrics, settings.limits.client_timeout)
+    return AccessLog(app, registry, lambda: queue.active, settings.limits.client_timeout)
 
 
 def _add_detection(router: APIRouter, detector: Detector, queue: WorkQueue) -> None:
@@ -166,7 +167,9 @@ def _add_model(router: APIRouter, detector: Detector, model: bytes) -> None:
         return in_chunks(model, "application/octet-stream", headers)
 
 
-def _add_monitoring(app: FastAPI, protected: APIRouter, detector: Detector, metrics: Metrics, limits: Limits) -> None:
+def _add_monitoring(
+    app: FastAPI, protected: APIRouter, detector: Detector, registry: CollectorRegistry, limits: Limits
+) -> None:
     state = schemas.Health(
         status="ok",
         version=app.version,
@@ -183,7 +186,7 @@ def _add_monitoring(app: FastAPI, protected: APIRouter, detector: Detector, metr
     @protected.get("/metrics", response_class=PlainTextResponse)
     async def prometheus_metrics() -> Response:
         """Metrics for Prometheus."""
-        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     @app.get(PATH)
     async def problems() -> list[schemas.ProblemKind]:

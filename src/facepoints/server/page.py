@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -13,7 +12,7 @@ from fastapi.responses import FileResponse, JSONResponse
 from starlette.staticfiles import StaticFiles
 
 from facepoints.inference.face_network import FACE_DETECTOR, METADATA
-from facepoints.inference.keypoint_network import session_of
+from facepoints.inference.keypoint_network import metadata_of, session_of
 from facepoints.keypoints import FIFTEEN
 
 FOLDER = Path(__file__).parent / "static"
@@ -72,8 +71,8 @@ def add_page(app: FastAPI, keypoints: Sequence[str], folder: Path = FOLDER, weig
 
 
 @cache
-def _face_detector_metadata(file: Path) -> Any:
+def _face_detector_metadata(file: Path) -> dict[str, Any] | None:
     """The face detector's metadata, which ONNX Runtime in a browser does not expose; None without the file."""
     if not file.is_file():
         return None
-    return json.loads(session_of(file.read_bytes(), file.name, 1).get_modelmeta().custom_metadata_map[METADATA])
+    return metadata_of(session_of(file.read_bytes(), file.name, 1), METADATA, file.name, "a face detector")

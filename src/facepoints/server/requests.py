@@ -37,7 +37,7 @@ async def read_form(request: Request, limits: Limits, slot: Slot) -> tuple[bytes
     """Content and name, without folders, of the file in the form's field `image`."""
     if _media_type(request) != FORM:
         raise _wrong_type(request, f"{FORM} with the photo in the field 'image'")
-    parser = MultiPartParser(request.headers, _chunks(request, limits, slot), max_files=1, max_fields=8)
+    parser = MultiPartParser(request.headers, _chunks(request, limits, slot, _FORM_OVERHEAD), max_files=1, max_fields=8)
     parser.spool_max_size = limits.upload_bytes + _FORM_OVERHEAD  # never written to disk
     async with _deadline(limits):
         try:
@@ -63,9 +63,7 @@ async def read_crops(request: Request, limits: Limits, slot: Slot) -> tuple[byte
     if kind not in (*NPY, JSON):
         raise _wrong_type(request, f"{' or '.join(NPY)} with a .npy file of {_CROPS}, or {JSON}")
     async with _deadline(limits):
-        content = b"".join([chunk async for chunk in _chunks(request, limits, slot)])
-    if len(content) > limits.upload_bytes:
-        raise _too_large(limits)
+        content = b"".join([chunk async for chunk in _chunks(request, limits, slot, overhead=0)])
     if not content:
         raise Problem("malformed", f"the body is empty, expected crops: {_CROPS}")
     return content, kind == JSON
@@ -90,9 +88,9 @@ def parse_crops(content: bytes, is_json: bool) -> NDArray[np.uint8]:
     return _crops_of_json(content) if is_json else _crops_of_npy(content)
 
 
-async def _chunks(request: Request, limits: Limits, slot: Slot) -> AsyncGenerator[bytes, None]:
-    """The body as it arrives; raises Problem as soon as it is too large."""
-    most = limits.upload_bytes + _FORM_OVERHEAD
+async def _chunks(request: Request, limits: Limits, slot: Slot, overhead: int) -> AsyncGenerator[bytes, None]:
+    """The body as it arrives; raises Problem as soon as it exceeds the upload limit by more than `overhead` bytes."""
+    most = limits.upload_bytes + overhead
     length = request.headers.get("content-length", "")
     if length.isdecimal() and (len(length) > 18 or int(length) > most):
         raise _too_large(limits)
