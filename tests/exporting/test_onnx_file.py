@@ -168,6 +168,7 @@ def test_other_keypoint_sets_can_be_exported(few_faces: LabeledFaces, tmp_path: 
         "keypoints": own.names,
         "mean_shape": [[[48, 50], [90, 90]]] * 2,
         "mean_error": [[1, 2]] * 2,
+        "label_offset": [[[0, 0]] * 2] * 2,
     }
     save_graph(model, metadata, tmp_path / "own.onnx")
     points, error = load(tmp_path / "own.onnx").points(few_faces.faces[:3])

@@ -1,4 +1,4 @@
-"""What `pip install facepoints` brings: no more than anybody can afford, and nothing of training."""
+"""The base installation is small and contains no training dependencies."""
 
 from __future__ import annotations
 

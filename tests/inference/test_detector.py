@@ -1,4 +1,4 @@
-"""The detector: every face once, wherever and however it lies, whoever asks, with whatever else."""
+"""The detector: every face once, at any position, size and roll, from threads and processes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def away(face: Face, points: NDArray[np.float64]) -> float:
 # crops
 
 
-def test_answers_do_not_depend_on_company(detector: Detector) -> None:
+def test_predictions_do_not_depend_on_the_batch(detector: Detector) -> None:
     crops = draw_faces(70, seed=1)[0]
     together, error = detector.points(crops)
     assert together.shape == (70, 15, 2)
@@ -45,7 +45,7 @@ def test_answers_do_not_depend_on_company(detector: Detector) -> None:
         np.testing.assert_array_equal(detector.points(crops[part])[0], together[part])
 
 
-def test_each_face_is_answered_as_its_source_labels(detector: Detector) -> None:
+def test_each_face_is_predicted_for_its_source(detector: Detector) -> None:
     crops = draw_faces(4, seed=1)[0]
     a, b = (detector.points(crops, source)[0] for source in (0, 1))
     mixed, _ = detector.points(crops, np.array([0, 1, 1, 0]))
@@ -89,7 +89,7 @@ def test_a_face_is_found_once_with_points_where_they_are(detector: Detector, ann
 
 
 @pytest.mark.parametrize("turns", [1, 2, 3])
-def test_lying_photos_are_looked_at_from_all_sides(detector: Detector, anna: Any, turns: int) -> None:
+def test_rotated_photos(detector: Detector, anna: Any, turns: int) -> None:
     height, width = anna.pixels.shape
     points = anna.points
     for _ in range(turns):  # counterclockwise
@@ -111,7 +111,7 @@ def test_every_face_counts_and_the_largest_comes_first(detector: Detector, anna:
 
 
 @pytest.mark.parametrize("photo", [np.zeros((300, 400), np.uint8), np.full((1, 1, 3), 255, np.uint8)])
-def test_where_nobody_is_nobody_is_found(detector: Detector, photo: NDArray[np.uint8]) -> None:
+def test_empty_photos_have_no_faces(detector: Detector, photo: NDArray[np.uint8]) -> None:
     assert detector.faces(photo) == ()
 
 
@@ -128,7 +128,7 @@ def test_path_pillow_image_and_array_give_the_same(detector: Detector, anna: Any
         np.testing.assert_array_equal(face.points, first.points)
 
 
-def test_regions_of_points_are_looked_at_anew(detector: Detector, anna: Any) -> None:
+def test_regions_of_points_can_be_refined(detector: Detector, anna: Any) -> None:
     found = detector.refine(anna.pixels, detector.regions_of(anna.points[None]))
     assert np.linalg.norm(found.points[0] - anna.points, axis=1).mean() < 0.1 * found.regions.side[0]
     alone = detector.refine(anna.pixels, Regions.joined([found.regions, found.regions])).take(slice(1, 2))
@@ -136,7 +136,7 @@ def test_regions_of_points_are_looked_at_anew(detector: Detector, anna: Any) -> 
     assert len(detector.refine(anna.pixels, Regions.joined([])).points) == 0
 
 
-# who asks
+# threads and processes
 
 
 def test_threads_share_a_detector_and_processes_get_their_own(detector: Detector, anna: Any, ben: Any) -> None:
@@ -164,7 +164,7 @@ def test_nothing_of_training_is_loaded() -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("name", ["Nobody", "network"])
+@pytest.mark.parametrize("name", ["Absent", "network"])
 def test_there_are_no_other_public_names(name: str) -> None:
     assert not hasattr(facepoints, name)
     assert {"Detector", "Face", "load"} <= set(dir(facepoints))
@@ -181,7 +181,7 @@ def test_there_are_no_other_public_names(name: str) -> None:
         (b"\x08\x07nonsense", "not an ONNX file|not a keypoint network"),
     ],
 )
-def test_what_is_no_model_says_so(tmp_path: Path, content: bytes | None, metadata: str) -> None:
+def test_files_of_other_kinds_are_refused(tmp_path: Path, content: bytes | None, metadata: str) -> None:
     path = tmp_path / "model.onnx"
     if content is not None:
         path.write_bytes(content)
@@ -190,7 +190,7 @@ def test_what_is_no_model_says_so(tmp_path: Path, content: bytes | None, metadat
     assert "\n" not in str(caught.value)
 
 
-def test_a_face_model_that_is_none_says_so(tmp_path: Path, anna: Any) -> None:
+def test_a_face_model_of_another_kind_is_refused(tmp_path: Path, anna: Any) -> None:
     with pytest.raises(BadRun, match="no such file"):
         load(face_model=tmp_path / "yunet.onnx")
     (tmp_path / "yunet.onnx").write_bytes(b"nonsense")

@@ -1,4 +1,4 @@
-"""Regions: the way to the crop and back is one way."""
+"""Regions: mapping to crops and back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from facepoints.errors import BadChoice
 from facepoints.inference.regions import MIDDLE, Regions
 from facepoints.keypoints import FACE_SIZE
 
-TYPICAL = np.array([[66.0, 37.0], [30.0, 38.0], [48.0, 58.0], [49.0, 80.0]], np.float32)
+MEAN_SHAPE = np.array([[66.0, 37.0], [30.0, 38.0], [48.0, 58.0], [49.0, 80.0]], np.float32)
 
 
 def region(x: float, y: float, side: float, roll: float) -> Regions:
@@ -50,7 +50,7 @@ def test_large_squares_are_averaged_not_sampled() -> None:
 @pytest.mark.parametrize(("x", "y", "side", "roll"), [(100, 80, 200, 0), (3.5, -20, 41, 77), (900, 12, 3000, -179)])
 def test_points_ask_for_the_region_that_they_lie_in(x: float, y: float, side: float, roll: float) -> None:
     there = region(x, y, side, roll)
-    found = Regions.of_points(there.on_photo(TYPICAL[None]), TYPICAL)
+    found = Regions.of_points(there.on_photo(MEAN_SHAPE[None]), MEAN_SHAPE)
     np.testing.assert_allclose(found.center, there.center, atol=side / 1000)
     np.testing.assert_allclose(found.side, there.side, rtol=1e-4)
     np.testing.assert_allclose(np.exp(1j * found.roll), np.exp(1j * there.roll), atol=1e-4)

@@ -232,9 +232,9 @@ def test_few_points_do_not_make_a_source(folder: Path) -> None:
 
 def test_progress_counts_photos(folder: Path) -> None:
     path = table(folder / "points.csv", *(f"{name}.png,{EYES_IN_PHOTO}" for name in "abab"))
-    told: list[tuple[int, int]] = []
-    load_training(str(path), progress=lambda done, total: told.append((done, total)))
-    assert told == [(1, 2), (2, 2)]
+    calls: list[tuple[int, int]] = []
+    load_training(str(path), progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(1, 2), (2, 2)]
 
 
 def test_the_second_reading_opens_no_photo(
@@ -330,13 +330,13 @@ def test_wrong_row(damaged: Path, kind: str) -> None:
     with pytest.raises(BadFile) as error:
         load_training(str(path))
     assert says in _one_line(error)
-    told: list[str] = []
+    messages: list[str] = []
     for _ in range(2):  # the second time from the cache
-        data = load_training(str(path), skip_broken=True, say=told.append)
+        data = load_training(str(path), skip_broken=True, say=messages.append)
         assert data.row.tolist() == [0, 2]
         np.testing.assert_array_equal(data.faces[0], data.faces[1])
-    assert told[0] == told[1]
-    assert told[0].startswith("points.csv line 3 skipped: ")
+    assert messages[0] == messages[1]
+    assert messages[0].startswith("points.csv line 3 skipped: ")
 
 
 @pytest.mark.parametrize("kind", WRONG_HEADERS)
