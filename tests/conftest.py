@@ -1,4 +1,4 @@
-"""What many tests stand on: the real files if they are there, and a cache that is nobody's own."""
+"""Shared fixtures: the real files if present, small data sets, and a cache of their own."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ def small_files() -> Callable[[int], AbstractContextManager[None]]:
 
 @pytest.fixture(scope="session")
 def few_faces() -> LabeledFaces:
-    """Sixty drawn faces of both sources: a tiny recipe trains on them in a second."""
+    """Sixty synthetic faces of both sources: a tiny recipe trains on them in a second."""
     return synthetic_training(60, seed=5)
 
 
 @pytest.fixture(scope="session")
 def synthetic() -> LabeledFaces:
-    """450 drawn faces: enough that faults among them are the exception."""
+    """450 synthetic faces: enough that injected faults among them are rare."""
     return synthetic_training(450, seed=11)
 
 

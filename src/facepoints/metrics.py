@@ -18,7 +18,7 @@ from facepoints.errors import BadChoice
 from facepoints.keypoints import SOURCES, KeypointSet
 
 PCK_DISTANCES = (1, 2, 3)
-"""Distances in px for PCK, the percentage of correct keypoints: a point is correct within this distance of its label."""
+"""Distances in px for PCK (percentage of correct keypoints): a point within this distance of its label is correct."""
 
 QUICK_PCK_DISTANCE = 2
 """The PCK distance of `quick_scores`, px: about 5 % of the eye distance, so the share is far from both 0 and 1."""

@@ -1,4 +1,4 @@
-"""Twins: planted ones are found, other people and the same person a moment later are not."""
+"""Near-duplicates: injected ones are found, other persons and film frames of one person are not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from facepoints.data.duplicates import MOVED, SAME_PLACE, agreement, align, find_near_duplicates, moved_by
 
 
-def test_planted_twins_are_found_and_nothing_else(injected):
+def test_injected_near_duplicates_are_found_and_nothing_else(injected):
     found = find_near_duplicates(injected.data.faces)
     assert {(pair.first, pair.second) for pair in found} == set(injected.near_duplicates)
     for pair in found:
@@ -53,14 +53,14 @@ def test_a_changed_picture_is_the_same_picture(synthetic, change):
     assert lost == []
 
 
-def test_a_picture_without_grays_is_no_twin(synthetic):
+def test_a_picture_without_grays_is_no_near_duplicate(synthetic):
     face = np.asarray(synthetic.faces[0])
     shape = np.where(face > np.median(face), 255, 0).astype(np.uint8)
     assert agreement(face, shape, np.eye(2, 3)) == 0
     assert find_near_duplicates(np.stack([face, shape])) == []
 
 
-def test_the_map_between_twins_carries_points_over(synthetic):
+def test_the_map_between_near_duplicates_carries_points_over(synthetic):
     face = synthetic.faces[0]
     matrix = np.array([[1.04, 0.02, -1.5], [-0.02, 1.04, 0.5]])
     moved = cv2.warpAffine(face, matrix, (96, 96), borderMode=cv2.BORDER_REPLICATE)

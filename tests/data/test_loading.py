@@ -53,15 +53,15 @@ def test_a_folder_that_is_called_drawn_has_a_path(
     assert len(load_training(f"./{SYNTHETIC}")) == len(few_faces)
 
 
-def test_each_broken_row_is_told_once(few_faces: LabeledFaces, folder: Path, tmp_path: Path) -> None:
+def test_each_broken_row_is_skipped_once(few_faces: LabeledFaces, folder: Path, tmp_path: Path) -> None:
     lines = (folder / "training.csv").read_bytes().splitlines()
     lines[5], lines[9] = lines[5] + b" 7", lines[9].replace(b",", b";")
     (tmp_path / "training.csv").write_bytes(b"\n".join(lines))
     with pytest.raises(BadFile, match="line 6"):
         load_training(str(tmp_path))
-    told: list[str] = []
-    read = load_training(str(tmp_path), skip_broken=True, say=told.append)
-    assert ["line 6" in told[0], "line 10" in told[1], len(told)] == [True, True, 2]
+    skipped: list[str] = []
+    read = load_training(str(tmp_path), skip_broken=True, say=skipped.append)
+    assert ["line 6" in skipped[0], "line 10" in skipped[1], len(skipped)] == [True, True, 2]
     assert sorted(set(range(len(few_faces))) - set(read.row.tolist())) == [4, 8]
 
 

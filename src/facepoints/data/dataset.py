@@ -1,4 +1,4 @@
-"""The two kinds of data sets: faces with labels, and test images with the coordinates that a submission must contain."""
+"""The two kinds of data sets: faces with labels, and test images with their requested coordinates."""
 
 from __future__ import annotations
 

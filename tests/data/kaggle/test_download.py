@@ -199,7 +199,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def no_key(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The ~/.kaggle of somebody without any key, on a machine without a network."""
+    """An empty ~/.kaggle, on a machine without a network."""
     for variable in [name for name in os.environ if name.startswith("KAGGLE_") or name.lower().endswith("_proxy")]:
         monkeypatch.delenv(variable)
     monkeypatch.setenv("HOME", str(home))
@@ -218,7 +218,7 @@ def no_key(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def kaggle(files: dict[str, bytes], no_key: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kaggle]:
-    """A server that the client takes for Kaggle; the user has a key, and nobody waits for long."""
+    """A server that the client takes for Kaggle; the user has a key, and pauses are short."""
     monkeypatch.setenv("KAGGLE_USERNAME", "user")
     monkeypatch.setenv("KAGGLE_KEY", KEY)  # before the import, which looks for it
     from kaggle.api import kaggle_api_extended
@@ -373,9 +373,9 @@ def test_no_network(kaggle: Kaggle, tmp_path: Path, console: Console, monkeypatc
 
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        nobody = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        unreachable = f"http://127.0.0.1:{unused.getsockname()[1]}"
         for env in kaggle_env.KaggleEnv:
-            monkeypatch.setitem(kaggle_env._env_to_endpoint, env, nobody)
+            monkeypatch.setitem(kaggle_env._env_to_endpoint, env, unreachable)
         kaggle_fails(tmp_path, console, "cannot be reached", "ConnectionError", "Check the network")
     assert kaggle.calls == []
 

@@ -3,7 +3,7 @@
     <cache>/faces-training-v1-<content hash>/
         faces.npy values.npy row.npy    the arrays
         table.json                      columns, broken rows, checksums; written last
-        seen-<stamp>                    empty: a file with this path, size, times and inode had this content
+        file-<stamp>                    empty: a file with this path, size, times and inode had this content
 
 Entries appear atomically. An entry that does not match its checksums is parsed again. Without a writable folder there
 is no cache and no error.
@@ -64,8 +64,8 @@ def cached_table(path: Path, kind: str, cache: Cache, parse: Callable[[], FaceTa
     try:
         stamp, settled = _stamp(path), _is_settled(path)
         prefix = f"faces-{kind}-v{VERSION}-"
-        seen = next(folder.glob(f"{prefix}*/seen-{stamp}"), None)
-        entry = seen.parent if seen else folder / f"{prefix}{_content_hash(path)}"
+        known = next(folder.glob(f"{prefix}*/file-{stamp}"), None)
+        entry = known.parent if known else folder / f"{prefix}{_content_hash(path)}"
     except OSError:
         return parse()  # absent or unreadable: the parser raises the error
     table = _load(entry)
@@ -74,9 +74,9 @@ def cached_table(path: Path, kind: str, cache: Cache, parse: Callable[[], FaceTa
         if _stamp(path) != stamp:  # changed while it was parsed
             return table
         _store(table, entry)
-    if not seen and settled:
+    if not known and settled:
         with suppress(OSError):
-            (entry / f"seen-{stamp}").touch()
+            (entry / f"file-{stamp}").touch()
     return table
 
 

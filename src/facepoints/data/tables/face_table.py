@@ -37,7 +37,7 @@ class FaceTable:
 
 
 def read_face_table(path: Path, row_reader: Callable[[CsvFile], RowReader], skip_broken: bool) -> FaceTable:
-    """Read a .csv or .zip. `row_reader` checks the header and returns the function that reads rows, or raises BadFile."""
+    """Read a .csv or .zip. `row_reader` checks the header and returns the reader of rows, or raises BadFile."""
     with open_csv(path) as csv:
         csv.need([IMAGE])
         rows = _Rows(csv, row_reader(csv), skip_broken)
