@@ -35,7 +35,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from face_detector_training.export import export_face_map
 from face_detector_training.fit import Schedule, fit_face_map
+from face_detector_training.network import STRIDE
 from face_detector_training.patches import Patches
 from face_detector_training.scenes import (
     Scene,
@@ -49,13 +51,11 @@ from face_detector_training.scenes import (
 )
 from facepoints.data.loading import load_training
 from facepoints.data.synthetic.faces import draw_faces
-from facepoints.exporting.face_detector import export_face_map
 from facepoints.files import write_text
 from facepoints.inference.detector import load
 from facepoints.inference.face_network import FaceNetwork
 from facepoints.inference.faces import RefinedFaces
 from facepoints.inference.verification import distinct
-from facepoints.models.face_detector import STRIDE
 
 ASIDE, SEED = 0.1, 0
 """Share of the scenes for validation, and the seed of their choice."""

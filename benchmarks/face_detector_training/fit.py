@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from face_detector_training.network import FaceMap
 from face_detector_training.patches import TARGETS, Patches
-from facepoints.models.face_detector import FaceMap
 
 Report = Callable[[int, float, float], None]
 """Called with (steps done, face loss, square loss), both means since the last call."""

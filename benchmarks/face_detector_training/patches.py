@@ -16,9 +16,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from face_detector_training.degradations import degrade
+from face_detector_training.network import SIDES, STRIDE, UNIT
 from face_detector_training.scenes import Scene, Squares, halved
 from facepoints.keypoints import FACE_SIZE
-from facepoints.models.face_detector import SIDES, STRIDE, UNIT
 
 PATCH = 128
 """Side of a picture, px."""

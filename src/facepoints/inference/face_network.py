@@ -1,7 +1,7 @@
 """Our own face detector: a small fully convolutional network, applied to the photo at 1/2, 1/4, 1/8 ... of its size.
 
 inputs     picture uint8 (1, 1, h, w), h and w multiples of the stride
-outputs    maps float32 (1, 6, h / stride, w / stride): see facepoints.models.face_detector.MAPS
+outputs    maps float32 (1, 6, h / stride, w / stride): see MAPS in benchmarks/face_detector_training/network.py
 metadata   "facepoints-face-detector": JSON with `format`, `stride`, `sides`, `unit`
 """
 

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 
 from face_detector_training.fit import Schedule, face_map_loss, fit_face_map
+from face_detector_training.network import FaceMap
 from face_detector_training.patches import Patches, targets_of
 from face_detector_training.scenes import Scene, halved
 from facepoints.data.synthetic.faces import draw_faces
-from facepoints.models.face_detector import FaceMap
 
 FACES = np.array([[30.0, 40.0, 25.0, 0.3], [90.0, 80.0, 40.0, 2.0]])
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from face_detector_training.degradations import degrade
+from face_detector_training.network import SIDES, STRIDE, UNIT
 from face_detector_training.patches import CELLS, PATCH, Mixture, Patches, _cut, _paste, targets_of
 from face_detector_training.scenes import Scene, halved
 from facepoints.data.synthetic.faces import draw_faces
-from facepoints.models.face_detector import SIDES, STRIDE, UNIT
 
 SQUARE = np.array([47.5, 47.5, 96.0, 0.0])
 

@@ -14,12 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from face_detector_training.network import MAPS, SIDES, STRIDE, UNIT, FaceMap
 from facepoints.exporting.graph import LICENSE, save_file, to_onnx
 from facepoints.exporting.quantization import decoding, quantize
 from facepoints.files import atomic_write
 from facepoints.inference.face_network import METADATA
 from facepoints.inference.keypoint_network import FORMAT
-from facepoints.models.face_detector import MAPS, SIDES, STRIDE, UNIT, FaceMap
 
 
 class _Graph(nn.Module):

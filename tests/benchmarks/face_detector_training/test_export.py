@@ -10,9 +10,9 @@ import onnx
 import pytest
 import torch
 
-from facepoints.exporting.face_detector import export_face_map
+from face_detector_training.export import export_face_map
+from face_detector_training.network import SIDES, STRIDE, FaceMap
 from facepoints.inference.face_network import METADATA, FaceNetwork
-from facepoints.models.face_detector import SIDES, STRIDE, FaceMap
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from facepoints.models.face_detector import MAPS, STRIDE, FaceMap
+from face_detector_training.network import MAPS, STRIDE, FaceMap
 
 
 def test_maps_have_a_cell_for_each_stride() -> None:
