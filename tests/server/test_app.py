@@ -1,4 +1,4 @@
-"""The server gives the same answers as the library, to those who may ask, and remembers little."""
+"""The server returns the library's results, requires its key, and logs no content."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def image(content: bytes, name: str = "me.png") -> dict[str, Any]:
     return {"files": {"image": (name, content, "image/png")}}
 
 
-# what it answers
+# responses
 
 
 def test_a_photo_is_answered_as_the_library_does(
@@ -117,7 +117,7 @@ def sample(client: httpx.Client, name: str) -> float:
     return float(found[0].split()[-1]) if found else 0.0
 
 
-# what it remembers
+# log
 
 
 def test_the_log_has_the_request_and_nothing_of_the_photo(
@@ -141,10 +141,10 @@ def test_an_id_that_could_forge_a_line_of_the_log_is_replaced(client: httpx.Clie
         assert client.get("/health", headers={"x-request-id": bad}).headers["x-request-id"] != bad
 
 
-# who may ask
+# access
 
 
-def test_with_a_key_only_those_who_have_it_are_answered(running: Callable[..., Any], blank: bytes) -> None:
+def test_a_key_is_required_where_one_is_set(running: Callable[..., Any], blank: bytes) -> None:
     with running(Settings(key="open-sesame")) as client:
         for given in ({}, {"authorization": "Bearer no"}, {"authorization": "Basic open-sesame"}):
             for method, path in (("POST", "/v1/faces"), ("GET", "/v1/model.onnx"), ("GET", "/metrics")):
@@ -157,7 +157,7 @@ def test_with_a_key_only_those_who_have_it_are_answered(running: Callable[..., A
         assert client.get("/openapi.json").json()["components"]["securitySchemes"]
 
 
-def test_other_pages_may_ask_only_if_that_was_said(running: Callable[..., Any], client: httpx.Client) -> None:
+def test_other_origins_need_cors(running: Callable[..., Any], client: httpx.Client) -> None:
     asks = {"origin": "https://example.org", "access-control-request-method": "POST"}
     assert "access-control-allow-origin" not in client.get("/health", headers=asks).headers
     with running(Settings(cors=["https://example.org"])) as open_one:
@@ -169,6 +169,6 @@ def test_other_pages_may_ask_only_if_that_was_said(running: Callable[..., Any], 
 @pytest.mark.parametrize(
     "limits", [{"upload_bytes": 0}, {"request_timeout": -1}, {"client_timeout": float("nan")}, {"queue_size": -1}]
 )
-def test_limits_are_more_than_nothing(limits: dict[str, float]) -> None:
+def test_limits_are_positive(limits: dict[str, float]) -> None:
     with pytest.raises(BadChoice, match="expected at least"):
         Limits(**limits)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What the server says of itself is true: schemathesis makes requests from its OpenAPI description and looks."""
+"""Responses match the OpenAPI description, which schemathesis turns into requests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OPERATIONS = [
     *(("GET", path) for path in ("/v1/model", "/v1/model.onnx", "/health", "/metrics", "/problems")),
 ]
 
-# what takes nothing gets nothing unfit
+# GET requests have no invalid input
 CASES = [(*operation, GenerationMode.POSITIVE) for operation in OPERATIONS]
 CASES += [(*operation, GenerationMode.NEGATIVE) for operation in OPERATIONS if operation[0] == "POST"]
 
@@ -60,7 +60,7 @@ def test_every_answer_is_as_described(described: Any, method: str, path: str, mo
     holds()
 
 
-def test_the_documentation_knows_all_of_it(running: Callable[..., Any]) -> None:
+def test_the_documentation_lists_all_addresses_problems_and_metrics(running: Callable[..., Any]) -> None:
     metadata = (Path(__file__).parents[2] / "docs" / "server.md").read_text("utf-8")
     assert [path for _, path in OPERATIONS if f" {path}" not in metadata] == []
     assert [kind for kind, what in KINDS.items() if f"| `{PATH}#{kind}` | {str(what.status)[0]}" not in metadata] == []

@@ -1,4 +1,4 @@
-"""The server at its limits: slow, dropped, too many and too long requests end, and leave nothing behind."""
+"""Slow, aborted, too many and too long requests end and release their resources."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from facepoints.server.limits import Limits
 Png = Callable[[NDArray[np.uint8]], bytes]
 
 HASTY = Limits(upload_bytes=300_000, client_timeout=0.4)
-"""A server that waits for nobody."""
+"""A server with a short client timeout."""
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_who_asks_before_sending_is_refused_before_sending(hasty: httpx.Client) 
         assert connection.recv(100).startswith(b"HTTP/1.1 413")
 
 
-def test_an_answer_that_nobody_takes_is_not_kept(running: Callable[..., Any], held: Any, png: Png) -> None:
+def test_an_unread_response_is_dropped(running: Callable[..., Any], held: Any, png: Png) -> None:
     face_detector = held()
     face_detector.go.set()
     noise = np.random.default_rng(0).integers(0, 256, (1500, 1500), np.uint8)
@@ -124,7 +124,7 @@ def test_an_answer_that_nobody_takes_is_not_kept(running: Callable[..., Any], he
             assert len(rest) < int(announced[1]), "what the system had not taken yet was dropped"
 
 
-def test_work_is_not_begun_for_who_has_left(running: Callable[..., Any], held: Any, blank: bytes) -> None:
+def test_work_of_a_disconnected_client_is_not_started(running: Callable[..., Any], held: Any, blank: bytes) -> None:
     face_detector = held()
     with running(Settings(threads=1), face_detector) as client, ThreadPoolExecutor(1) as pool:
         first = pool.submit(client.post, "/v1/faces", files={"image": blank})
@@ -141,7 +141,7 @@ def test_work_is_not_begun_for_who_has_left(running: Callable[..., Any], held: A
 # work
 
 
-def test_more_than_may_wait_are_told_to_come_again(running: Callable[..., Any], held: Any, blank: bytes) -> None:
+def test_a_full_queue_is_a_503(running: Callable[..., Any], held: Any, blank: bytes) -> None:
     face_detector = held()
     with running(Settings(Limits(queue_size=1), threads=1), face_detector) as client, ThreadPoolExecutor(2) as pool:
         two = [pool.submit(client.post, "/v1/faces", files={"image": blank}) for _ in range(2)]
@@ -156,7 +156,7 @@ def test_more_than_may_wait_are_told_to_come_again(running: Callable[..., Any], 
         assert client.post("/v1/faces", files={"image": blank}).status_code == 200
 
 
-def test_uploads_that_fill_the_memory_are_told_to_come_again(running: Callable[..., Any], blank: bytes) -> None:
+def test_uploads_that_fill_the_memory_are_a_503(running: Callable[..., Any], blank: bytes) -> None:
     with running(Settings(Limits(memory_bytes=10_000))) as client:
         answer = client.post("/v1/faces", files={"image": bytes(20_000)})
         assert (answer.status_code, answer.json()["type"]) == (503, "/problems#busy")

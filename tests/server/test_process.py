@@ -1,4 +1,4 @@
-"""The server as a process: it starts soon, ends well, and has a container file that a linter likes."""
+"""The server as a process: start-up time, graceful shutdown, key and address checks, Dockerfile."""
 
 from __future__ import annotations
 
@@ -71,19 +71,19 @@ def cpu_seconds(pid: int) -> float:
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
-def test_a_port_that_is_taken_is_said() -> None:
+def test_a_port_in_use_is_reported() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(BadChoice, match=f"cannot listen on 127.0.0.1 port {port} .*Choose another"):
             serve(None, Settings(), port=port)
 
 
-def test_who_can_reach_it_is_known() -> None:
+def test_open_addresses_are_recognized() -> None:
     hosts = {"127.0.0.1": False, "::1": False, "localhost": False, "0.0.0.0": True, "::": True, "example.org": True}
     assert {host: is_open(host) for host in hosts} == hosts
 
 
-def test_a_key_that_nobody_could_send_is_refused() -> None:
+def test_a_key_that_no_header_can_hold_is_refused() -> None:
     assert key_of({}) is None
     assert key_of({"FACEPOINTS_API_KEY": "s3cret"}) == "s3cret"
     for bad in ("", "two words", "schlüssel", "a\n"):

@@ -1,4 +1,4 @@
-"""Whatever is no photo and no crops gets a refusal that helps, and does no harm."""
+"""Invalid uploads are refused with a helpful problem."""
 
 from __future__ import annotations
 
@@ -166,7 +166,9 @@ OTHERS = [
 
 
 @pytest.mark.parametrize(("method", "path", "status", "metadata"), OTHERS)
-def test_other_ways_lead_nowhere(client: httpx.Client, method: str, path: str, status: int, metadata: str) -> None:
+def test_unknown_addresses_and_parameters_are_refused(
+    client: httpx.Client, method: str, path: str, status: int, metadata: str
+) -> None:
     # by hand: clients tidy such addresses up before they send them
     connection = http.client.HTTPConnection(client.base_url.host, client.base_url.port, timeout=20)
     connection.request(method, path)
