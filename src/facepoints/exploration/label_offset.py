@@ -168,13 +168,13 @@ def _windows(
     n, zoom = len(faces), _SIDE / _SPAN
     hog = cv2.HOGDescriptor(*_HOG)
     angle, scale = np.radians(pose.roll), pose.eye_distance
-    turned = np.moveaxis(np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]), 2, 0)
-    centers = centers + np.einsum("iab,ib->ia", turned, rng.uniform(-_JITTER, _JITTER, (n, 2))) * scale[:, None]
+    rotation = np.moveaxis(np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]), 2, 0)
+    centers = centers + np.einsum("iab,ib->ia", rotation, rng.uniform(-_JITTER, _JITTER, (n, 2))) * scale[:, None]
     features = np.empty((2 * n, hog.getDescriptorSize()), np.float32)
     target, carried = np.empty((2 * n, 2)), np.empty((2 * n, 2, 2))
     for copy, mirror in enumerate((np.diag([1.0, 1.0]), np.diag([-1.0, 1.0]))):
         part = slice(copy * n, copy * n + n)
-        carried[part] = mirror @ turned.transpose(0, 2, 1) / scale[:, None, None]
+        carried[part] = mirror @ rotation.transpose(0, 2, 1) / scale[:, None, None]
         target[part] = np.einsum("iab,ib->ia", carried[part], labels - centers)
         for i in range(n):
             matrix = np.empty((2, 3))

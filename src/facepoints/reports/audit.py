@@ -7,23 +7,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import html
 import json
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+from markupsafe import Markup
 from rich.console import Console
 from rich.table import Table
 
 from facepoints.auditing.audit import AuditResult
 from facepoints.data.corrections import FORMAT
 from facepoints.data.label_errors import ISSUE_THRESHOLD, KINDS, write_label_issues
-from facepoints.errors import BadFile
 from facepoints.files import write_text
-from facepoints.reports.style import STYLE
+from facepoints.reports.html import render
 
 
 def write_audit(result: AuditResult, out: Path) -> None:
@@ -61,9 +59,7 @@ def audit_page(result: AuditResult) -> str:
     # "</script>" in a name must not end the script
     text = json.dumps(content, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
     title = f"{len(issues):,} label issues among {len(data):,} faces"
-    page = _part("audit.html").replace("{{title}}", html.escape(title))
-    page = page.replace("{{style}}", STYLE + _part("audit.css")).replace("{{script}}", _part("review.js"))
-    return page.replace("{{content}}", text)
+    return render("audit.html", title=title, content=Markup(text))
 
 
 def _cards(result: AuditResult, position: dict[int, int]) -> list[dict[str, Any]]:
@@ -109,11 +105,3 @@ def _png(face: Any) -> str:
 def _data_id(faces: Any) -> str:
     """An identifier of the data: the browser keeps the marks of each data set apart."""
     return hashlib.blake2b(np.ascontiguousarray(faces[:: max(1, len(faces) // 50)]).data, digest_size=6).hexdigest()
-
-
-def _part(name: str) -> str:
-    place = files(__package__) / name
-    try:
-        return place.read_text("utf-8")
-    except OSError as error:
-        raise BadFile(f"{place}: absent. The installation is incomplete: install facepoints again.") from error
