@@ -72,7 +72,7 @@ class PointsFile:
             face, point = absent_points[0].tolist()
             raise BadFile(
                 f"{self.name} line {self.line[index[face]]:,}: no prediction for {self.keypoints.names[order[point]]}, "
-                f"which is labeled in row {data.row[face]:,} ({len(absent_points):,} such). Every labeled point must be "
+                f"labeled in row {data.row[face]:,} ({len(absent_points):,} such). Every labeled point must be "
                 "predicted, for instance by the mean shape: leaving out difficult points would improve the score"
             )
         expected = None if self.expected_error is None else self.expected_error[index]
