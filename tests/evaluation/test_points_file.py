@@ -51,9 +51,7 @@ def test_absent_faces_and_silence_on_labeled_points_are_refused(data: LabeledFac
     fields[-1] = ""  # left_eye_center_x, which all rows have labeled
     (tmp_path / "t.csv").write_text("\n".join([*table[:3], ",".join(fields), *table[4:]]))
     silent = read_points_file(tmp_path / "t.csv", data)
-    with pytest.raises(
-        BadFile, match=r"t\.csv line 4: no prediction for left_eye_center, labeled in row 1,002"
-    ):
+    with pytest.raises(BadFile, match=r"t\.csv line 4: no prediction for left_eye_center, labeled in row 1,002"):
         silent.predict(data.take(np.arange(10)))
 
 
