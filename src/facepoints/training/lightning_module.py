@@ -231,7 +231,7 @@ _OPTIMIZERS: dict[str, Callable[[Any, float], torch.optim.Optimizer]] = {
 
 
 def _rate(epoch: float, recipe: Recipe) -> float:
-    """Learning rate at a (fractional) epoch as a share of the highest: a linear rise, then constant or half a cosine."""
+    """Learning rate at a (fractional) epoch as a share of the highest: linear rise, then constant or half a cosine."""
     if epoch < recipe.warmup_epochs:
         return epoch / recipe.warmup_epochs
     if recipe.schedule == "constant":

@@ -11,7 +11,7 @@ from torch import Tensor
 from facepoints.keypoints import FACE_SIZE
 
 HUBER_LIMIT = 2.0
-"""Error, px, up to which the Huber loss is squared: labels are off by 1 or 2 px; larger errors suggest a wrong label."""
+"""Error, px, up to which the Huber loss is squared: labels are off by 1 or 2 px, wrong labels by more."""
 
 
 def heatmap_loss(maps: Tensor, points: Tensor, observed: Tensor) -> Tensor:
