@@ -1,7 +1,7 @@
 """Training of an ensemble: networks that each omit one fold of the rows, joined to one model.
 
-Each network is a run of its own in the folder `members` of the run, so that a stopped training resumes with the
-Each network is a run of its own in the folder `members` of the run, so that a stopped training resumes with the
+Each network is a run of its own in the folder `members`, so that a stopped training resumes with the network it was at.
+Their out-of-fold predictions serve to fit the linear bias correction of the ensemble (models/ensemble.py).
 """
 
 from __future__ import annotations
