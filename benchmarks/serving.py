@@ -3,7 +3,7 @@
     python benchmarks/serving.py [--seconds 15] [--clients 32] [--mixed 10000] [--workers N]
         [--data DATA] [--out serving.json]
 
-Starts `facepoints serve` on the loopback address and sends requests with locust: first photos of 640 x 480 with one face
+Starts `facepoints serve` on the loopback address and sends requests with locust: first 640 x 480 photos with one face
 each, then valid and invalid requests in turn. Clients and server share the processor; the clients' processor time is
 reported, too. The faces are those of DATA, or synthetic ones.
 """

@@ -1,4 +1,4 @@
-"""docs/data.md and docs/python.md: their code runs in order and prints the output shown; no deep imports in the docs."""
+"""docs/data.md and docs/python.md: their code runs and prints the output shown; no deep imports."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from facepoints.data.kaggle.writer import write_submission_faces, write_training
 from facepoints.data.synthetic.faces import synthetic_submission
 
 PUBLIC = {
-    *("Detector", "Face", "FacepointsError", "audit", "compare", "evaluate", "export", "load"),
+    *("Detector", "Face", "FacepointsError", "audit", "compare", "evaluate", "explore", "export", "load"),
     *("load_dataset", "submit", "train", "tune"),
 }
 TINY: dict[str, Any] = {"width": 2, "dense_units": 4, "epochs": 1}
@@ -113,6 +113,12 @@ def test_export_and_submit(run: Path, few_faces: LabeledFaces, tmp_path: Path) -
     same = facepoints.submit([run, run], tmp_path, tmp_path / "mean.csv", flip=False)
     np.testing.assert_allclose(one, same, atol=1e-3)
     assert (tmp_path / "one.csv").is_file()
+
+
+def test_explore_writes_a_report(few_faces: LabeledFaces, tmp_path: Path) -> None:
+    result = facepoints.explore(few_faces)
+    assert str(len(few_faces)) in repr(result)
+    assert result.report(tmp_path / "explore").is_file()
 
 
 def test_tune_finds_the_best_of_its_trials(few_faces: LabeledFaces, tmp_path: Path) -> None:

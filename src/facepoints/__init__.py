@@ -7,9 +7,8 @@
     run = facepoints.train("cnn-flip", data, "runs/a", epochs=5)
     facepoints.evaluate(run, data).report("evaluation")
 
-Points are (x, y) in pixels of the face, float32 (n, k, 2); pixel centers are whole numbers. Every function imports
-what it needs when it is called: `import facepoints` takes no time. Mistakes raise `FacepointsError` with one line that
-says what to do.
+Points are (x, y) in pixels of the face, float32 (n, k, 2); pixel centers are whole numbers. Mistakes raise
+`FacepointsError` with one line that says what to do.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from facepoints.errors import FacepointsError
 
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from facepoints.exporting.onnx_file import Exported
     from facepoints.inference.detector import Detector
     from facepoints.inference.faces import Face
-    from facepoints.reports.results import AuditReport, ComparisonReport, EvaluationReport
+    from facepoints.reports.results import AuditReport, ComparisonReport, EvaluationReport, ExplorationReport
     from facepoints.training.recipe import Recipe
     from facepoints.tuning.results import StudyResult
 
@@ -43,6 +42,7 @@ __all__ = [
     "audit",
     "compare",
     "evaluate",
+    "explore",
     "export",
     "load",
     "load_dataset",
@@ -51,25 +51,22 @@ __all__ = [
     "tune",
 ]
 
-_CLASSES = {"Detector": "facepoints.inference.detector", "Face": "facepoints.inference.faces"}
-
 
 def __getattr__(name: str) -> Any:
     """The public classes, imported when first used."""
-    if name not in _CLASSES:
+    if name not in ("Detector", "Face"):
         raise AttributeError(f"module 'facepoints' has no attribute '{name}'")
-    from importlib import import_module
+    from facepoints.inference import detector
 
-    return getattr(import_module(_CLASSES[name]), name)
+    return vars(detector)[name]
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_CLASSES])
+    return sorted({*globals(), *__all__})
 
 
 Model = Any
-"""A run folder, an .onnx file or a table of points (.csv) as a path; or an object with the `Predictor` interface, such as
-what `train` returns."""
+"""The path of a run folder, an .onnx file or a table of points; or a `Predictor`, such as what `train` returns."""
 
 
 def load(
@@ -81,16 +78,12 @@ def load(
     """Load a detector: photos in, faces with their points out. Needs the base install only.
 
     model: an .onnx file written by `export`; None: the bundled weights. threads: for each network; None: one per core,
-    at most 4. face_model: a YuNet .onnx file that finds faces instead of the bundled face detector.
-    Raises BadRun if a file is absent, damaged or something else.
+    at most 4. face_model: a YuNet .onnx file instead of the bundled face detector. Raises BadRun for a damaged file.
     """
     from facepoints.inference.detector import load as load_detector
 
-    return load_detector(
-        None if model is None else Path(model),
-        threads=threads,
-        face_model=None if face_model is None else Path(face_model),
-    )
+    paths = [None if path is None else Path(path) for path in (model, face_model)]
+    return load_detector(paths[0], threads=threads, face_model=paths[1])
 
 
 def load_dataset(
@@ -101,9 +94,9 @@ def load_dataset(
 ) -> LabeledFaces:
     """Read labeled faces in any format that facepoints reads (docs/data.md), or `synthetic` for built-in faces.
 
-    Returns faces uint8 (n, 96, 96), points float32 (n, k, 2) px, observed bool (n, k), source int (n,), and the keypoint
-    set. corrections: a corrections.json of the audit page. skip_broken leaves out rows that cannot be read, with a
-    warning for each. Raises BadFile with the line at fault.
+    Returns faces uint8 (n, 96, 96), points float32 (n, k, 2) px, observed bool (n, k), source int (n,), keypoints.
+    corrections: a corrections.json of the audit page. skip_broken leaves out rows that cannot be read, with a warning.
+    Raises BadFile with the line at fault.
     """
     import warnings
 
@@ -126,9 +119,9 @@ def train(
 ) -> TrainedRun:
     """Train a recipe into a run folder and return the run. Needs the extra `train`.
 
-    recipe: a built-in recipe's name (`facepoints recipes` lists them), a TOML file, or a Recipe. fields: recipe fields to
-    change, such as epochs=5. resume continues a stopped training; force replaces one. A finished training of the same
-    recipe on the same data is returned as it is.
+    recipe: a built-in recipe (`facepoints recipes`), a TOML file, or a Recipe. fields: fields of the recipe
+    to change, such as epochs=5. resume continues a stopped training; force replaces one. A finished training of the
+    same recipe and data is returned as it is.
     Raises BadChoice for an unknown recipe, field or value, BadRun if the folder holds something else.
     """
     from rich.console import Console
@@ -157,7 +150,7 @@ def evaluate(
     """Score a model on the rows that it was not trained on. Needs the extra `train`.
 
     rows: "all" scores the training rows, too, which is optimistic. flip: test-time augmentation, average with the
-    mirrored face. Returns `.rmse` in px, `.by_keypoint`, `.scores` and more; `.report(folder)` writes the page and tables.
+    mirrored face. Returns `.rmse` in px, `.by_keypoint`, `.scores` and more; `.report(folder)` writes page and tables.
     Raises BadRun for a damaged model, BadChoice if no row is left to score.
     """
     from facepoints.evaluation.evaluate import evaluate as evaluate_model
@@ -202,13 +195,25 @@ def audit(
 
     networks: a folder that keeps the networks, so that an interrupted audit continues; None: a temporary folder.
     keep_best: share of the rows that is not listed. Returns `.issues` by descending score and `.counts` by kind;
-    `.report(folder)` writes audit.csv and the page for review. Takes some four minutes of two cores for 7,000 faces.
+    `.report(folder)` writes audit.csv and the review page. 7,000 faces take some four minutes of two cores.
     """
     from facepoints.auditing.audit import audit as audit_faces
     from facepoints.reports.results import AuditReport, arguments_of
 
     found = audit_faces(data, Path(networks) if networks else None, keep_best=keep_best, seed=seed)
     return AuditReport(**arguments_of(found))
+
+
+def explore(data: LabeledFaces, *, seed: int = 0) -> ExplorationReport:
+    """Statistics of a data set: labels, sources, image quality, head pose, label offsets and imputation errors.
+
+    Needs the extra `train`. seed chooses the random faces that are shown. `.report(folder)` writes the page,
+    explore.json and pictures.
+    """
+    from facepoints.exploration.explore import explore as explore_faces
+    from facepoints.reports.results import ExplorationReport, arguments_of
+
+    return ExplorationReport(**arguments_of(explore_faces(data, seed=seed)))
 
 
 def tune(
@@ -224,8 +229,8 @@ def tune(
     """Search better values for a recipe's fields by short trainings (Optuna). Needs the extra `train`.
 
     trials: finished trials of the whole study; the same call continues a study that was interrupted. epochs: of each
-    trial; None: the recipe's. vary: search space such as "learning_rate=1e-4..1e-2", "width=16,32" or "dropout"; empty: a
-    space suggested by the recipe. Writes best.toml, study.json and study.html into folder and returns the result.
+    trial; None: the recipe's. vary: the search space, such as ["learning_rate=1e-4..1e-2", "width=16,32", "dropout"];
+    empty: suggested by the recipe. Writes best.toml, study.json and study.html into folder and returns the result.
     Raises BadChoice for an unknown field, BadRun if folder holds another search.
     """
     from rich.console import Console
@@ -276,17 +281,13 @@ def export(
 ) -> Exported:
     """Export a run as one ONNX file, checked against the run before it takes its place. Needs the extra `train`.
 
-    precision: fp32, fp16 (half the size) or int8 (faster; needs data to choose its scales). Returns the differences from
-    the run, in px, and for fp16 and int8 error, time and size against fp32.
+    precision: fp32, fp16 (half the size) or int8 (faster; needs data for its scales). Returns the differences from the
+    run, in px, and for fp16 and int8 error, time and size against fp32.
     Raises BadRun for a folder that is no run, BadChoice for an unknown precision.
     """
     from facepoints.exporting.onnx_file import export_run
 
-    return export_run(_path_of(run), Path(path), precision=precision, data=data)
-
-
-def _path_of(run: str | PathLike[str] | TrainedRun) -> Path:
-    return Path(run) if isinstance(run, str | PathLike) else run.folder
+    return export_run(Path(getattr(run, "folder", run)), Path(path), precision=precision, data=data)
 
 
 def _predictor(model: Model, data: LabeledFaces | None = None, *, points_only: bool = False) -> Predictor:
@@ -296,5 +297,4 @@ def _predictor(model: Model, data: LabeledFaces | None = None, *, points_only: b
         return open_predictor(None if model is None else Path(model), data, points_only=points_only)
     if points_only and hasattr(model, "folder"):
         return open_predictor(model.folder, points_only=True)
-    predictor: Predictor = model
-    return predictor
+    return cast("Predictor", model)

@@ -54,7 +54,7 @@ CHANGES: dict[str, Callable[[Faces], Faces]] = {
 
 @pytest.fixture(scope="module")
 def data() -> LabeledFaces:
-    """300 strangers, 100 of source A and 200 of B; then a near-duplicate of 20 of A, 5 for each change, some of source B."""
+    """300 different faces, 100 of source A, 200 of B; then near-duplicates of 20 of A, 5 for each change, some of B."""
     faces = strangers(STRANGERS)
     near_duplicates = [change(faces[i]) for j, change in enumerate(CHANGES.values()) for i in range(5 * j, 5 * j + 5)]
     source = np.repeat([0, 1, 0, 1], [100, 200, 10, 10])

@@ -13,6 +13,7 @@ from typing import Any
 from facepoints.auditing.audit import AuditResult
 from facepoints.evaluation.compare import Comparison
 from facepoints.evaluation.result import Evaluation
+from facepoints.exploration.explore import Exploration
 
 
 @dataclass(frozen=True, repr=False)
@@ -49,6 +50,18 @@ class AuditReport(AuditResult):
 
         write_audit(self, Path(folder))
         return Path(folder) / "audit.html"
+
+
+@dataclass(frozen=True, repr=False)
+class ExplorationReport(Exploration):
+    """An exploration; `report(folder)` writes explore.html, explore.json and pictures."""
+
+    def report(self, folder: str | PathLike[str]) -> Path:
+        """Write the report and return the path of its page."""
+        from facepoints.reports.exploration.files import write_exploration
+
+        write_exploration(self, Path(folder))
+        return Path(folder) / "explore.html"
 
 
 def arguments_of(result: Any) -> dict[str, Any]:

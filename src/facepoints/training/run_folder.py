@@ -20,6 +20,7 @@ import json
 import math
 import platform
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -32,11 +33,11 @@ from lightning.pytorch.plugins.io import CheckpointIO
 from facepoints.data.dataset import LabeledFaces, fingerprint, picture_digests
 from facepoints.data.split import Split
 from facepoints.errors import AlreadyTrained, BadRun
-from facepoints.files import write_text
+from facepoints.files import atomic_write, write_text
+from facepoints.metrics import QUICK_PCK_DISTANCE
 from facepoints.models.checkpoint import load_model, load_tree, save_model, save_tree
 from facepoints.models.model import Model
 from facepoints.scores import Scores
-from facepoints.training.curves import draw_curves
 from facepoints.training.recipe import Recipe, read_toml
 
 MODEL_FILE = "model.safetensors"
@@ -243,3 +244,42 @@ def _delete(folder: Path, patterns: tuple[str, ...]) -> None:
         path.unlink(missing_ok=True)
     with suppress(OSError):  # absent, or it has other files
         folder.rmdir()
+
+
+PANELS = (
+    ("loss", "loss"),
+    ("rmse", "RMSE, pixels"),
+    ("mae", "MAE, pixels"),
+    ("pck", f"points within {QUICK_PCK_DISTANCE} px of their label, %"),
+)
+
+
+def draw_curves(history: Sequence[dict[str, float]], path: Path, title: str) -> None:
+    """Write the four curves of a history (one dict per epoch, as in history.json) as one PNG."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    epochs = [int(epoch["epoch"]) for epoch in history]
+    best = min(history, key=lambda epoch: epoch["validation_rmse"])
+    figure = Figure(figsize=(10, 6.6), layout="constrained", dpi=110)
+    figure.suptitle(f"{title}: best epoch {int(best['epoch'])}, validation RMSE {best['validation_rmse']:.3f} px")
+    for axes, (name, label) in zip(figure.subplots(2, 2).flat, PANELS, strict=True):
+        factor = 100 if name == "pck" else 1
+        for part, color, style in (("training", "#7a8793", "--"), ("validation", "#c8541b", "-")):
+            values = [factor * epoch[f"{part}_{name}"] for epoch in history]
+            marker = "o" if len(values) < 3 else None
+            axes.plot(epochs, values, style, color=color, label=part, linewidth=1.8, marker=marker, markersize=4)
+        axes.plot(int(best["epoch"]), factor * best[f"validation_{name}"], "o", color="#c8541b", markersize=6)
+        if name == "pck":
+            axes.set_ylim(0, 100)
+        elif max(values) > 8 * min(values) > 0:
+            axes.set_yscale("log")  # the first epochs would flatten the rest
+        axes.set_ylabel(label)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].legend(frameon=False)
+    for axes in figure.axes[2:]:
+        axes.set_xlabel("epoch")
+    with atomic_write(path) as partial:
+        figure.savefig(partial, format="png")

@@ -29,7 +29,7 @@ from facepoints.inference.video.reidentification import (
 from facepoints.inference.video.smoothing import Smoother
 
 DETECTION_INTERVAL, DETECTION_INTERVAL_LOST = 1.0, 0.2
-"""Seconds of video between two runs of the face detector: while all tracks are live; while any is lost or none exists."""
+"""Seconds of video between two runs of the face detector: if all tracks are live; if one is lost or none exists."""
 
 TRACK_TIMEOUT = 3.0
 """Seconds after which a lost track is removed."""
