@@ -1,8 +1,6 @@
 """facepoints trains, evaluates and runs facial keypoint detectors.
 
-    import facepoints
-
-    detector = facepoints.load()                        # bundled weights, no torch
+    detector = facepoints.load()  # bundled weights, no torch
     data = facepoints.load_dataset("data/faces")
     run = facepoints.train("cnn-flip", data, "runs/a", epochs=5)
     facepoints.evaluate(run, data).report("evaluation")
@@ -62,7 +60,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return list(__all__)
 
 
 Model = Any
@@ -287,7 +285,8 @@ def export(
     """
     from facepoints.exporting.onnx_file import export_run
 
-    return export_run(Path(getattr(run, "folder", run)), Path(path), precision=precision, data=data)
+    place = Path(run) if isinstance(run, str | PathLike) else run.folder
+    return export_run(place, Path(path), precision=precision, data=data)
 
 
 def _predictor(model: Model, data: LabeledFaces | None = None, *, points_only: bool = False) -> Predictor:
