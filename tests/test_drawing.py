@@ -22,7 +22,7 @@ def center_of(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Center of brightness (x, y) of the blue channel."""
     weight = picture[:, :, 0].astype(np.float64)
     down, across = np.indices(weight.shape)
-    return np.array([(weight * across).sum(), (weight * down).sum()]) / weight.sum()
+    return np.asarray(np.array([(weight * across).sum(), (weight * down).sum()]) / weight.sum(), np.float64)
 
 
 @pytest.mark.parametrize("hollow", [False, True])
@@ -156,7 +156,7 @@ def test_written_pictures_read_back(tmp_path: Path) -> None:
     sheet = contact_sheet(FACES, POINTS, POINTS + 1)
     write_png(tmp_path / "sheet.png", sheet)
     assert [file.name for file in tmp_path.iterdir()] == ["sheet.png"]
-    assert np.array_equal(cv2.imread(str(tmp_path / "sheet.png")), sheet)
+    assert np.array_equal(np.asarray(cv2.imread(str(tmp_path / "sheet.png")), np.uint8), sheet)
 
 
 def test_a_failed_write_leaves_the_old_picture(tmp_path: Path) -> None:

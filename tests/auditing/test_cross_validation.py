@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from facepoints.errors import BadChoice
 from facepoints.keypoints import KeypointSet
 
 
-def test_no_group_is_cut_and_every_fold_has_its_share_of_each_source(injected):
+def test_no_group_is_cut_and_every_fold_has_its_share_of_each_source(injected: Any) -> None:
     data = injected.data
     fold, group = audit_folds(data, 0), group_alike(data.faces)
     assert set(fold.tolist()) == set(range(FOLDS))
@@ -27,12 +28,12 @@ def test_no_group_is_cut_and_every_fold_has_its_share_of_each_source(injected):
     assert not np.array_equal(fold, audit_folds(data, 1))
 
 
-def test_too_few_faces_are_refused_with_a_number(synthetic):
+def test_too_few_faces_are_refused_with_a_number(synthetic: LabeledFaces) -> None:
     with pytest.raises(BadChoice, match="12 faces are too few"):
         audit_folds(synthetic.take(np.arange(12)), 0)
 
 
-def test_a_keypoint_without_its_partner_is_not_mirrored(synthetic):
+def test_a_keypoint_without_its_partner_is_not_mirrored(synthetic: LabeledFaces) -> None:
     assert fold_recipe(synthetic, 0).flip == 0.5
     assert fold_recipe(synthetic.only(("left_eye_center", "nose_tip")), 0).flip == 0
 
@@ -42,7 +43,7 @@ class FindsDots:
 
     label_offset = torch.tensor([[[0.0, 0.0]], [[2.0, -1.0]]])
 
-    def predict(self, faces, source):
+    def predict(self, faces: Any, source: Any) -> Any:
         y, x = np.mgrid[:96, :96]
         weight = faces.astype(float) ** 2
         total = weight.sum(axis=(1, 2))
@@ -50,7 +51,7 @@ class FindsDots:
         return (found[:, None] + self.label_offset.numpy()[source]).astype(np.float32)
 
 
-def test_predictions_of_rotated_scaled_and_mirrored_views_agree():
+def test_predictions_of_rotated_scaled_and_mirrored_views_agree() -> None:
     places = np.array([[30.0, 40], [60, 55], [48, 20]])
     y, x = np.mgrid[:96, :96]
     faces = [255 * np.exp(-((x - px) ** 2 + (y - py) ** 2) / 18) for px, py in places]

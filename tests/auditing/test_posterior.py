@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from facepoints.keypoints import FACE_SIZE, KeypointSet
 
 
 @pytest.fixture(scope="module")
-def evaluation(injected, expected):
+def evaluation(injected: Any, expected: Any) -> Any:
     # the labels of a near-duplicate were moved with its image; here only labels matter
     alone = np.setdiff1d(np.arange(len(injected.data)), [row for pair in injected.near_duplicates for row in pair])
     data = injected.data.take(alone)
@@ -22,14 +23,14 @@ def evaluation(injected, expected):
     return data, estimate_posterior(data, expected.take(alone)), wrong, expected.take(alone)
 
 
-def test_injected_rows_rank_first_with_their_kind(evaluation):
+def test_injected_rows_rank_first_with_their_kind(evaluation: Any) -> None:
     _, posterior, wrong, _ = evaluation
     first = np.argsort(-posterior.log_odds_wrong)[: len(wrong)]
     assert len(set(first.tolist()) & set(wrong)) >= len(wrong) - 1
     assert np.mean([posterior.kind(row) == kind for row, kind in wrong.items()]) > 0.9
 
 
-def test_probabilities_are_calibrated(evaluation):
+def test_probabilities_are_calibrated(evaluation: Any) -> None:
     _, posterior, wrong, _ = evaluation
     probability = 1 / (1 + np.exp(-posterior.log_odds_wrong))
     # as many rows are expected to be wrong as there are
@@ -37,14 +38,14 @@ def test_probabilities_are_calibrated(evaluation):
     assert sum(int(row) not in wrong for row in np.flatnonzero(probability > 0.5)) <= 2
 
 
-def test_the_displaced_point_is_named(evaluation, synthetic, injected):
+def test_the_displaced_point_is_named(evaluation: Any, synthetic: LabeledFaces, injected: Any) -> None:
     data, posterior, wrong, _ = evaluation
     for row in (row for row, kind in wrong.items() if kind == "displaced"):
         moved = np.abs(data.points[row] - synthetic.points[data.row[row]]).max(axis=1) > 1
         assert (posterior.displaced[row] == moved).all()
 
 
-def test_a_hard_face_has_a_larger_error_scale(evaluation):
+def test_a_hard_face_has_a_larger_error_scale(evaluation: Any) -> None:
     data, posterior, _, expected = evaluation
     hard = expected.spread.mean(axis=1) > 1
     assert (
@@ -53,14 +54,14 @@ def test_a_hard_face_has_a_larger_error_scale(evaluation):
     )
 
 
-def test_error_scales_are_in_pixels_as_they_are(synthetic, expected):
+def test_error_scales_are_in_pixels_as_they_are(synthetic: LabeledFaces, expected: Any) -> None:
     scale = error_scales(synthetic, expected.points, expected.spread)
     distance = np.linalg.norm(synthetic.points - expected.points, axis=2)
     # in units of the error scale a plane's Gaussian has a median distance of sqrt(2 log 2)
     assert np.median((distance / scale)[synthetic.observed]) == pytest.approx(np.sqrt(2 * np.log(2)), rel=0.1)
 
 
-def test_mirrored_labels_are_swapped_too(synthetic, expected):
+def test_mirrored_labels_are_swapped_too(synthetic: LabeledFaces, expected: Any) -> None:
     points, mirror = np.array(synthetic.points), synthetic.keypoints.mirror
     # a centered face is its own mirror image, and a hard one is ambiguous
     turned = np.flatnonzero((np.abs(points[:, 10, 0] - 47.5) > 6) & (expected.spread.mean(axis=1) < 1))[:5]
@@ -73,7 +74,7 @@ def test_mirrored_labels_are_swapped_too(synthetic, expected):
     assert (posterior.log_odds_wrong[turned] > 0).all()
 
 
-def test_the_face_of_mismatched_labels_is_found(synthetic, expected):
+def test_the_face_of_mismatched_labels_is_found(synthetic: LabeledFaces, expected: Any) -> None:
     whole = np.flatnonzero(synthetic.observed.all(axis=1))
     row, owner = int(whole[3]), int(whole[8])
     points = np.array(synthetic.points)
@@ -84,7 +85,7 @@ def test_the_face_of_mismatched_labels_is_found(synthetic, expected):
     assert matching_face(data, posterior, row) == owner
 
 
-def test_own_points_without_pairs_and_with_gaps():
+def test_own_points_without_pairs_and_with_gaps() -> None:
     rng = np.random.default_rng(9)
     n = 200
     true = np.array([[30.0, 30], [60, 60], [45, 20]]) + rng.normal(0, 4, (n, 3, 2))

@@ -43,7 +43,9 @@ def test_an_astronaut_and_a_crowd_get_their_points(tmp_path: Path) -> None:
     assert "  astronaut.png  1 face\n" in said
     assert f"  crowd.png      {len(rows) - 1} of 12 synthetic faces, " in said
     for name in pictures:
-        marked, plain = (cv2.imread(str(tmp_path / folder / name)) for folder in ("points", "photos"))
+        marked, plain = (
+            np.asarray(cv2.imread(str(tmp_path / folder / name)), np.uint8) for folder in ("points", "photos")
+        )
         assert marked.shape == plain.shape
         assert (marked != plain).any()
 

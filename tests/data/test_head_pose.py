@@ -34,10 +34,10 @@ def test_turning_clockwise_adds_to_the_roll_and_scale_to_the_distance(data: Labe
     np.testing.assert_allclose(after.yaw, before.yaw, atol=0.02)
     np.testing.assert_allclose(after.pitch, before.pitch, atol=0.02)
     known = data.observed
-    frames = [
+    first, second = [
         to_eye_frame(d.points, p)[known] for d, p in ((data, before), (moved(data, 20, 1.1, 3), after)) if p is not None
     ]
-    np.testing.assert_allclose(*frames, atol=1e-4)
+    np.testing.assert_allclose(first, second, atol=1e-4)
 
 
 def test_exchanged_eyes_show_as_a_head_upside_down(data: LabeledFaces) -> None:

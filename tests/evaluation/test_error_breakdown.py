@@ -20,7 +20,7 @@ def test_planted_hardness_is_found_first(data: LabeledFaces) -> None:
     faces = replace(data, faces=(data.faces * dark[:, None, None]).astype(np.uint8))
     predicted = data.points + rng.normal(0, 1, data.points.shape) * (1 + 4 * (dark < 0.2))[:, None, None]
     facts = face_properties(faces)
-    groups, everyone = np.arange(len(data)), data.observed.any(axis=1)
+    groups, everyone = np.arange(len(data)), np.asarray(data.observed.any(axis=1))
     first, *_ = property_scores(faces, predicted, facts, groups, everyone)
     assert first.column in ("brightness", "contrast")
     assert first.worst in ("dark", "flat")
@@ -42,7 +42,7 @@ def test_a_wrongly_labeled_face_is_not_compared(data: LabeledFaces) -> None:
 
 
 def test_patterns_count_every_labeled_face_once(data: LabeledFaces) -> None:
-    facts, labeled = face_properties(data), data.observed.any(axis=1)
+    facts, labeled = face_properties(data), np.asarray(data.observed.any(axis=1))
     predicted = data.points + 1
     found = pattern_scores(data, predicted, facts, np.arange(len(data)), labeled)
     assert found[0].faces == max(one.faces for one in found)

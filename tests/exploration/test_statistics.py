@@ -65,7 +65,7 @@ def test_describe_is_what_pandas_says(data: LabeledFaces) -> None:
     expected = pandas.DataFrame(flat, columns=data.keypoints.columns).describe()
     for c in describe(data):
         ours = [c.count, c.mean, c.std, c.minimum, c.quarter, c.median, c.three_quarters, c.maximum]
-        np.testing.assert_allclose(ours, expected[c.name].to_numpy())
+        np.testing.assert_allclose(np.asarray(ours), expected[c.name].to_numpy())
 
 
 def test_a_point_without_labels_has_no_statistics(data: LabeledFaces) -> None:

@@ -24,7 +24,7 @@ def projected(
 ) -> NDArray[np.float64]:
     """(1, 15, 2): a head with these angles in degrees, its eyes `size` px apart in frontal view."""
     pose = np.array([[*np.radians([roll, yaw, pitch]), size, 300.0, 200.0]])
-    return size * face @ rotation(pose)[0, :2].T[None] + pose[:, None, 4:]
+    return np.asarray(size * face @ rotation(pose)[0, :2].T[None] + pose[:, None, 4:], np.float64)
 
 
 def of(points: NDArray[Any], error: float = 1.0) -> dict[str, float]:

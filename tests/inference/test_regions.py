@@ -21,7 +21,9 @@ def region(x: float, y: float, side: float, roll: float) -> Regions:
 def a_photo(dot: NDArray[np.float64], size: float, shape: tuple[int, int] = (500, 700)) -> NDArray[np.uint8]:
     """Black, with a soft white dot."""
     y, x = np.mgrid[: shape[0], : shape[1]]
-    return np.rint(255 * np.exp(-((x - dot[0]) ** 2 + (y - dot[1]) ** 2) / (2 * size**2))).astype(np.uint8)
+    return np.asarray(
+        np.rint(255 * np.exp(-((x - dot[0]) ** 2 + (y - dot[1]) ** 2) / (2 * size**2))), np.float64
+    ).astype(np.uint8)
 
 
 def test_a_box_as_large_as_a_crop_is_the_crop() -> None:

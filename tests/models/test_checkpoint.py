@@ -36,7 +36,7 @@ def a_model(network: str = "heatmap") -> Model:
     with torch.no_grad():
         model.label_offset.normal_()
         for parameter in model.network.parameters():
-            parameter += 0.05 * torch.randn_like(parameter)
+            parameter.add_(0.05 * torch.randn_like(parameter))
     model.train()(torch.rand(4, 1, 96, 96), torch.tensor([0, 1, 0, 1]))
     return model
 

@@ -31,7 +31,7 @@ def models(n: int = 3) -> list[Model]:
         model = Model(KINDS[seed % 2], FIFTEEN, Size(width=4), {"name": "x"})
         with torch.no_grad():
             for weight in model.network.parameters():
-                weight += 0.05 * torch.randn_like(weight)
+                weight.add_(0.05 * torch.randn_like(weight))
             model.label_offset.copy_(torch.randn(2, 15, 2))
         made.append(model.eval())
     return made

@@ -25,7 +25,7 @@ def a_model(network: str = "heatmap", keypoints: KeypointSet = FIFTEEN, *, expec
     model = Model(network, keypoints, SMALL, {"expected_error": expected_error})
     with torch.no_grad():
         for parameter in model.network.parameters():
-            parameter += 0.05 * torch.randn_like(parameter)
+            parameter.add_(0.05 * torch.randn_like(parameter))
         model.label_offset.copy_(OFFSET[:, : len(keypoints)])
     return model.eval()
 
@@ -52,7 +52,8 @@ def images(faces: NDArray[np.uint8]) -> Tensor:
 @pytest.mark.parametrize("flip", [False, True])
 def test_no_faces_give_no_points(faces: NDArray[np.uint8], source: NDArray[np.int64], flip: bool) -> None:
     points = a_model().predict(faces[:0], source[:0], flip=flip)
-    assert (points.shape, points.dtype) == ((0, 15, 2), np.float32)
+    assert points.shape == (0, 15, 2)
+    assert points.dtype == np.float32
 
 
 @pytest.mark.parametrize("flip", [False, True])
@@ -133,8 +134,8 @@ def test_the_mean_shape_is_the_source_s_mean_or_the_other_s_or_the_middle(taught
     np.testing.assert_allclose(
         taught.mean_shape,
         [
-            [[20, 30], [11, 21], [22, 32], [63, 73], [47.5, 47.5]],
-            [[50, 60], [61, 71], [22, 32], [63, 73], [47.5, 47.5]],
+            [[20.0, 30.0], [11.0, 21.0], [22.0, 32.0], [63.0, 73.0], [47.5, 47.5]],
+            [[50.0, 60.0], [61.0, 71.0], [22.0, 32.0], [63.0, 73.0], [47.5, 47.5]],
         ],
     )
 

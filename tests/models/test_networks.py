@@ -27,7 +27,7 @@ def trained_a_bit(name: str, keypoints: int, size: Size = SMALL) -> nn.Module:
     network = build(name, keypoints, size)
     with torch.no_grad():
         for parameter in network.parameters():
-            parameter += 0.05 * torch.randn_like(parameter)
+            parameter.add_(0.05 * torch.randn_like(parameter))
     network.train()(torch.rand(8, 1, FACE_SIZE, FACE_SIZE), torch.zeros(8, dtype=torch.long))
     return network.eval()
 

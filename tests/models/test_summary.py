@@ -6,6 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import cv2
+import numpy as np
 import pytest
 import torch
 
@@ -51,6 +52,6 @@ def test_a_diagram_shows_the_network(name: str, tmp_path: Path) -> None:
     draw_diagram(network, tmp_path / "deep" / "net.svg", title=f"the {name} network")
     ElementTree.parse(tmp_path / "deep" / "net.svg")
     draw_diagram(network, tmp_path / "net.png", title="the network")
-    height, width, _ = cv2.imread(str(tmp_path / "net.png")).shape
+    height, width, _ = np.asarray(cv2.imread(str(tmp_path / "net.png")), np.uint8).shape
     assert width > height > 200
     assert sorted(file.name for file in tmp_path.rglob("*.*")) == ["net.png", "net.svg"]

@@ -24,7 +24,7 @@ def a_model(network: str = "heatmap", keypoints: KeypointSet = FIFTEEN, *, expec
     model = Model(network, keypoints, SMALL, {"expected_error": expected_error})
     with torch.no_grad():
         for parameter in model.network.parameters():
-            parameter += 0.05 * torch.randn_like(parameter)
+            parameter.add_(0.05 * torch.randn_like(parameter))
         model.label_offset.copy_(OFFSET[:, : len(keypoints)])
     return model.eval()
 
@@ -44,7 +44,8 @@ def test_expected_errors_come_with_the_points(faces: NDArray[np.uint8], source: 
     model = a_model(expected_error=True)
     points, error = model.predict_with_error(faces, source, flip=flip)
     assert error is not None
-    assert (error.shape, error.dtype) == ((11, 15), np.float32)
+    assert error.shape == (11, 15)
+    assert error.dtype == np.float32
     assert error.min() >= MIN_ERROR * 0.999
     assert error.max() <= MAX_ERROR * 1.001
     assert np.ptp(error, axis=0).min() > 0

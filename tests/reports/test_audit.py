@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from facepoints.auditing.audit import AuditResult
 from facepoints.auditing.issues import list_issues
 from facepoints.auditing.posterior import estimate_posterior
 from facepoints.data.corrections import apply_corrections, read_corrections
+from facepoints.data.dataset import LabeledFaces
 from facepoints.data.duplicates import find_near_duplicates
 from facepoints.reports.audit import write_audit
 
@@ -21,7 +24,7 @@ QUIET += ["--disable-background-networking", "--disable-component-update"]
 
 
 @pytest.fixture(scope="module")
-def page_file(injected, expected, tmp_path_factory):
+def page_file(injected: Any, expected: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     data = injected.data
     posterior, near_duplicates = estimate_posterior(data, expected), find_near_duplicates(data.faces)
     issues = list_issues(data, posterior, near_duplicates, 0.95, [])
@@ -31,7 +34,7 @@ def page_file(injected, expected, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def browser():
+def browser() -> Any:
     if CHROMIUM is None:
         pytest.skip("no chromium")
     with playwright.sync_playwright() as started:
@@ -41,7 +44,7 @@ def browser():
 
 
 @pytest.fixture
-def page(browser, page_file):
+def page(browser: Any, page_file: Any) -> Any:
     context = browser.new_context(accept_downloads=True, viewport={"width": 1200, "height": 900})
     opened = context.new_page()
     faults = []
@@ -52,14 +55,14 @@ def page(browser, page_file):
     context.close()
 
 
-def downloaded(page, path):
+def downloaded(page: Any, path: Any) -> Any:
     with page.expect_download() as download:
         page.click("#download")
     download.value.save_as(path)
     return json.loads(path.read_text())
 
 
-def test_filters_show_one_kind(page, page_file):
+def test_filters_show_one_kind(page: Any, page_file: Any) -> None:
     for kind in ("swapped", "displaced", "duplicate"):
         page.click(f"#filters button[data-kind={kind}]")
         number = sum(s.kind == kind for s in page_file[1])
@@ -68,7 +71,7 @@ def test_filters_show_one_kind(page, page_file):
     assert page.locator("article:visible").count() == len(page_file[1])
 
 
-def test_marks_drags_and_the_file_they_give(page, page_file, injected, tmp_path):
+def test_marks_drags_and_the_file_they_give(page: Any, page_file: Any, injected: Any, tmp_path: Path) -> None:
     moved = page.locator("article[data-kind=displaced]").first
     ring = moved.locator(".point.reported")
     name, row = ring.get_attribute("data-keypoint"), int(moved.get_attribute("data-row"))
@@ -95,7 +98,7 @@ def test_marks_drags_and_the_file_they_give(page, page_file, injected, tmp_path)
     assert len(corrected) == len(injected.data) - 1
 
 
-def test_the_keyboard_is_enough(page, page_file, tmp_path):
+def test_the_keyboard_is_enough(page: Any, page_file: Any, tmp_path: Path) -> None:
     page.keyboard.press("j")
     page.keyboard.press("w")
     page.keyboard.press("j")
@@ -114,7 +117,9 @@ def test_the_keyboard_is_enough(page, page_file, tmp_path):
     assert "corrected" in point.get_attribute("aria-label")
 
 
-def test_exchanging_left_and_right_mends_a_swapped_row(page, page_file, synthetic, tmp_path):
+def test_exchanging_left_and_right_mends_a_swapped_row(
+    page: Any, page_file: Any, synthetic: LabeledFaces, tmp_path: Path
+) -> None:
     card = page.locator("article[data-kind=swapped]").first
     row = int(card.get_attribute("data-row"))
     card.locator("button.suggest").click()
@@ -123,7 +128,7 @@ def test_exchanging_left_and_right_mends_a_swapped_row(page, page_file, syntheti
         assert place == pytest.approx(synthetic.points[row, synthetic.keypoints.index(name)].tolist(), abs=0.01)
 
 
-def test_nothing_is_wider_than_a_phone(browser, page_file):
+def test_nothing_is_wider_than_a_phone(browser: Any, page_file: Any) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 800})
     page = context.new_page()
     page.goto(page_file[0].as_uri())

@@ -68,6 +68,7 @@ def test_the_photo_comes_back_with_its_faces_drawn(client: httpx.Client, photo: 
     answer = client.post("/v1/faces?draw=png", **image(photo))
     assert (answer.headers["content-type"], answer.headers["x-faces"]) == ("image/png", "1")
     drawn = cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_COLOR)
+    assert drawn is not None
     factor = drawn.shape[0] // anna.pixels.shape[0]
     x, y = np.rint(factor * (anna.points[0] + 0.5) - 0.5).astype(int)
     around = drawn[y - 15 : y + 16, x - 15 : x + 16].astype(int)
@@ -89,7 +90,9 @@ def test_crops_are_answered_as_the_library_does(
 
 
 def test_no_crops_are_no_points(client: httpx.Client) -> None:
-    for body in ({"content": npy(np.zeros((0, 96, 96), np.uint8)), "headers": NPY}, {"json": {"crops": []}}):
+    as_npy: dict[str, Any] = {"content": npy(np.zeros((0, 96, 96), np.uint8)), "headers": NPY}
+    as_list: dict[str, Any] = {"json": {"crops": []}}
+    for body in (as_npy, as_list):
         answer = client.post("/v1/points", **body)
         assert (answer.status_code, answer.json()["points"]) == (200, [])
 

@@ -53,7 +53,7 @@ def test_every_answer_is_as_described(described: Any, method: str, path: str, mo
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    def holds(case: schemathesis.Case) -> None:
+    def holds(case: schemathesis.Case[Any]) -> None:
         # bytes fit the description whatever they are, but hardly any are a photo
         case.call_and_validate(headers={"Authorization": "Bearer key"}, excluded_checks=[positive_data_acceptance])
 

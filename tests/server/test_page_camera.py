@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +27,7 @@ from .browser import (
 
 
 @pytest.fixture(scope="module")
-def filmed(ben, detector, tmp_path_factory):
+def filmed(ben: Any, detector: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Four seconds of a head that sways, to begin again, and where the detector sees its points in each frame."""
     turn = np.linspace(0, 2 * np.pi, 120, endpoint=False)
     path = np.stack([30 * np.sin(turn), 10 * np.sin(turn), 1.4 + 0 * turn, 0.1 * np.sin(turn)], axis=1)
@@ -37,25 +39,25 @@ def filmed(ben, detector, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def url(running):
+def url(running: Any) -> Any:
     with running(Settings()) as client:
         yield str(client.base_url)
 
 
 @pytest.fixture(scope="module")
-def browser(filmed):
+def browser(filmed: Any) -> Any:
     camera = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
     with chromium(*camera, f"--use-file-for-fake-video-capture={filmed[0]}") as started:
         yield started
 
 
-def follow(page):
+def follow(page: Any) -> None:
     page.wait_for_selector("#marks .dot", timeout=TIMEOUT)
     wait_for_text(page, "#status", "^Tracking your face")
 
 
 @needs_runtime
-def test_points_follow_the_face_and_a_picture_can_be_kept(browser, url, filmed, tmp_path):
+def test_points_follow_the_face_and_a_picture_can_be_kept(browser: Any, url: Any, filmed: Any, tmp_path: Path) -> None:
     with opened(browser, url) as page:
         page.click("#camera")
         follow(page)
@@ -69,7 +71,9 @@ def test_points_follow_the_face_and_a_picture_can_be_kept(browser, url, filmed, 
         away = np.linalg.norm(mirrored[:, None] - filmed[1][None], axis=3).mean(axis=2).min(axis=1)
         eyes = np.linalg.norm(filmed[1][0, 0] - filmed[1][0, 1])
         assert np.median(away) < 0.1 * eyes
-        assert int(re.match(r"\d+", page.text_content("#frame-rate")).group()) > 0
+        rate = re.match(r"\d+", page.text_content("#frame-rate"))
+        assert rate is not None
+        assert int(rate.group()) > 0
         page.click("#take-photo")
         wait_for_faces(page)
         assert page.text_content("#title") == "camera 1.png"
@@ -84,7 +88,7 @@ DETECTION = [
 
 @needs_runtime
 @pytest.mark.parametrize("without_face_detector", DETECTION)
-def test_on_the_device_the_camera_sends_nothing(browser, url, without_face_detector):
+def test_on_the_device_the_camera_sends_nothing(browser: Any, url: Any, without_face_detector: Any) -> None:
     with opened(browser, url, without_face_detector=without_face_detector) as page:
         sent = sent_by(page)
         page.check("#on-device")
@@ -95,7 +99,7 @@ def test_on_the_device_the_camera_sends_nothing(browser, url, without_face_detec
         assert sent == []
 
 
-def test_the_server_can_follow_too(browser, url):
+def test_the_server_can_follow_too(browser: Any, url: Any) -> None:
     about = {"runtime": False, "face_detector": None, "measures": True}
     with browser.new_context() as context:
         page = context.new_page()

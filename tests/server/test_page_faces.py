@@ -67,6 +67,7 @@ def test_both_read_the_same_candidates_from_the_face_detectors_maps(tmp_path: Pa
     given = {"gray": gray.ravel().tolist(), "height": size[0], "width": size[1], "facts": facts, "told": drawn.told}
     shown, own = in_node(tmp_path, 'import { candidates } from "./detect-faces.js";\n', CANDIDATES, given)
     assert shown == drawn.shown
+    assert found.likelihood_ratio is not None
     expected = np.column_stack([found.center, found.side, found.roll, found.likelihood_ratio])
     np.testing.assert_allclose(np.array(own).reshape(-1, 5), expected, rtol=1e-5, atol=1e-6)
     assert len(own) > 10 or max(size) < 200
@@ -119,6 +120,7 @@ def test_both_judge_the_same_candidates_alike(tmp_path: Path, detector: Detector
     network = Recorded(detector.network)
     found = Detector(network, Given(candidates)).faces(both)
     assert len(found) == 2
+    assert candidates.likelihood_ratio is not None
     listed = np.column_stack(
         [candidates.center, candidates.side, candidates.roll, candidates.likelihood_ratio]
     ).tolist()

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -33,42 +34,42 @@ LOOKS = [pytest.param({}, id="light-desktop"), pytest.param(DARK_PHONE, id="dark
 
 
 @pytest.fixture(scope="module")
-def url(running):
+def url(running: Any) -> Any:
     with running(Settings()) as client:
         yield str(client.base_url)
 
 
 @pytest.fixture(scope="module")
-def browser():
+def browser() -> Any:
     with chromium() as started:
         yield started
 
 
 @pytest.fixture(scope="module")
-def shots(tmp_path_factory):
+def shots(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return tmp_path_factory.mktemp("shots")
 
 
 @pytest.fixture
-def page(browser, url):
+def page(browser: Any, url: Any) -> Any:
     with opened(browser, url) as window:
         yield window
 
 
 @pytest.fixture
-def photo(anna, png):
+def photo(anna: Any, png: Any) -> Any:
     return {"name": "anna.png", "mimeType": "image/png", "buffer": png(anna.pixels)}
 
 
 @pytest.mark.parametrize("looks", LOOKS)
-def test_every_screen_is_within_reach_of_everybody(browser, url, shots, looks):
+def test_every_screen_is_within_reach_of_everybody(browser: Any, url: Any, shots: Any, looks: Any) -> None:
     if not AXE.is_file():
         pytest.skip("no axe-core: run scripts/page")
     name = looks.get("color_scheme", "light")
     # the page's own rules let no script in from elsewhere, nor this one
     with opened(browser, url, bypass_csp=True, **looks) as page:
 
-        def check(screen):
+        def check(screen: Any) -> None:
             page.screenshot(path=shots / f"{name}-{screen}.png", full_page=True)
             assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
             found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
@@ -89,7 +90,7 @@ def test_every_screen_is_within_reach_of_everybody(browser, url, shots, looks):
             check("frame")
 
 
-def test_hovering_and_switches_tell_more(page):
+def test_hovering_and_switches_tell_more(page: Any) -> None:
     page.click("#examples button >> nth=2")
     wait_for_faces(page)
     assert page.locator("#marks .dot").count() == 30
@@ -109,7 +110,9 @@ def test_hovering_and_switches_tell_more(page):
     assert page.text_content("#point-table") == first
 
 
-def test_points_lie_where_the_detector_says_and_the_files_agree(page, photo, anna, detector, tmp_path):
+def test_points_lie_where_the_detector_says_and_the_files_agree(
+    page: Any, photo: Any, anna: Any, detector: Any, tmp_path: Path
+) -> None:
     page.set_input_files("#files", photo)
     wait_for_faces(page)
     (face,) = detector.faces(anna.pixels)
@@ -130,12 +133,13 @@ def test_points_lie_where_the_detector_says_and_the_files_agree(page, photo, ann
         assert entry["faces"][0]["points"][name] == pytest.approx(point, abs=0.01)
         assert [float(row[f"{name}_x"]), float(row[f"{name}_y"])] == pytest.approx(point, abs=0.01)
     drawn = cv2.imread(str(saved["png"]))
+    assert drawn is not None
     assert drawn.shape[:2] == anna.pixels.shape
     x, y = np.rint(face.points[10]).astype(int)
     assert drawn[y, x].tolist() == [0xAA, 0xEB, 0x3C]
 
 
-def test_zooming_enlarges_around_the_middle(page, photo):
+def test_zooming_enlarges_around_the_middle(page: Any, photo: Any) -> None:
     page.set_input_files("#files", photo)
     wait_for_faces(page)
     wide = page.locator("#sheet").bounding_box()["width"]
@@ -147,7 +151,7 @@ def test_zooming_enlarges_around_the_middle(page, photo):
     assert page.locator("#sheet").bounding_box()["width"] == pytest.approx(wide, rel=0.03)
 
 
-def test_several_photos_come_by_choice_by_drop_and_from_the_clipboard(page, photo):
+def test_several_photos_come_by_choice_by_drop_and_from_the_clipboard(page: Any, photo: Any) -> None:
     page.set_input_files("#files", [photo, {"name": "no.png", "mimeType": "image/png", "buffer": b"no picture"}])
     wait_for_text(page, "#error", "^no.png: ")
     handed = """async ([kind, target]) => {
@@ -169,7 +173,7 @@ def test_several_photos_come_by_choice_by_drop_and_from_the_clipboard(page, phot
 
 
 @pytest.fixture
-def group(detector):
+def group(detector: Any) -> Any:
     """A real photo of several people, and their faces."""
     photos = Path(os.environ.get("FACEPOINTS_DATA", Path(__file__).parents[3] / "shared" / "data")) / "photos"
     if not photos.is_dir():
@@ -184,7 +188,7 @@ def group(detector):
 
 @needs_runtime
 @needs_face_detector
-def test_on_the_device_real_faces_are_found_as_by_the_server(page, group, tmp_path):
+def test_on_the_device_real_faces_are_found_as_by_the_server(page: Any, group: Any, tmp_path: Path) -> None:
     file, expected = group
     sent = sent_by(page)
     page.check("#on-device")
@@ -209,7 +213,7 @@ def test_on_the_device_real_faces_are_found_as_by_the_server(page, group, tmp_pa
 
 
 @pytest.fixture
-def page_by_hand(browser, url):
+def page_by_hand(browser: Any, url: Any) -> Any:
     """The page without a network that finds faces, staying on the device; and what it sent."""
     with opened(browser, url, without_face_detector=True) as page:
         page.sent = sent_by(page)
@@ -218,7 +222,7 @@ def page_by_hand(browser, url):
         assert page.sent == []
 
 
-def drag(page, left, top, right, bottom):
+def drag(page: Any, left: Any, top: Any, right: Any, bottom: Any) -> None:
     """Draw a frame; shares of the picture."""
     box = page.locator("#sheet").bounding_box()
     page.mouse.move(box["x"] + left * box["width"], box["y"] + top * box["height"])
@@ -228,7 +232,7 @@ def drag(page, left, top, right, bottom):
 
 
 @needs_runtime
-def test_a_face_in_a_frame_is_marked_on_the_device(page_by_hand, photo, anna, detector):
+def test_a_face_in_a_frame_is_marked_on_the_device(page_by_hand: Any, photo: Any, anna: Any, detector: Any) -> None:
     page = page_by_hand
     page.set_input_files("#files", photo)
     page.focus("#frame")
@@ -251,8 +255,8 @@ def test_a_face_in_a_frame_is_marked_on_the_device(page_by_hand, photo, anna, de
 
 @needs_runtime
 def test_several_faces_are_framed_measured_saved_and_removed_on_the_device(
-    page_by_hand, anna, ben, png, detector, tmp_path
-):
+    page_by_hand: Any, anna: Any, ben: Any, png: Any, detector: Any, tmp_path: Path
+) -> None:
     page = page_by_hand
     both = np.hstack([anna.pixels, ben.pixels])
     page.set_input_files("#files", {"name": "both.png", "mimeType": "image/png", "buffer": png(both)})
@@ -293,7 +297,7 @@ def test_several_faces_are_framed_measured_saved_and_removed_on_the_device(
     assert page.is_visible("#frame")
 
 
-def test_without_a_network_in_the_browser_the_page_says_that_it_uses_the_server(browser, url):
+def test_without_a_network_in_the_browser_the_page_says_that_it_uses_the_server(browser: Any, url: Any) -> None:
     with browser.new_context() as context:
         page = context.new_page()
         about = {"runtime": False, "face_detector": None, "measures": False}
@@ -304,7 +308,7 @@ def test_without_a_network_in_the_browser_the_page_says_that_it_uses_the_server(
         assert "not installed" in page.text_content("#privacy-note")
 
 
-def test_a_server_with_a_key_is_given_it(browser, running):
+def test_a_server_with_a_key_is_given_it(browser: Any, running: Any) -> None:
     with (
         running(Settings(key="open-sesame")) as client,
         opened(browser, str(client.base_url), allowed="401") as page,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from facepoints.models.networks import NETWORKS, Size, build
 from facepoints.training.builtin_recipes import BUILTIN_RECIPES, find, open_recipe
 from facepoints.training.recipe import Recipe
 
-PROMISED = {
+PROMISED: dict[str, dict[str, Any]] = {
     "dense": {"network": "dense", "missing": "interpolate"},
     "cnn": {"network": "plain", "missing": "interpolate"},
     "cnn-flip": {"network": "plain", "missing": "interpolate", "flip": 0.5},

@@ -79,7 +79,10 @@ def test_a_recipe_of_the_book_is_trained_first_on_the_same_rows(
     fit(taught, few_faces, tmp_path / "run", rows=rows)
     teacher = (tmp_path / "run" / "teacher" / "run.json").read_text()
     own = (tmp_path / "run" / "run.json").read_text()
-    part = lambda text: text[text.index('"training_pictures"') : text.index('"machine"')]  # noqa: E731
+
+    def part(text: str) -> str:
+        return text[text.index('"training_pictures"') : text.index('"machine"')]
+
     assert part(teacher) == part(own)
 
 

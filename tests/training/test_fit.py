@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -157,7 +158,7 @@ def test_force_trains_anew(small: Recipe, few_faces: LabeledFaces, tmp_path: Pat
     assert equal(last_weights(tmp_path), first)
 
 
-IMPOSSIBLE = {
+IMPOSSIBLE: dict[str, tuple[dict[str, Any], Machine, str]] = {
     "an unknown network": ({"network": "transformer"}, Machine(), "no network 'transformer'"),
     "an unknown keypoint": ({"keypoints": ("nose",)}, Machine(), "no keypoint 'nose'; did you mean 'nose_tip'"),
     "a mirror without other sides": (

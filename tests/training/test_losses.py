@@ -25,7 +25,7 @@ def batch() -> tuple[Tensor, Tensor, Tensor]:
 def loss_and_gradient(predicted: Tensor, points: Tensor, observed: Tensor, kind: str) -> tuple[Tensor, Tensor]:
     asked = predicted.clone().requires_grad_()
     loss = point_loss(asked, points, observed, kind)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     assert asked.grad is not None
     return loss.detach(), asked.grad
 

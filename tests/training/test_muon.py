@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -48,7 +50,7 @@ def test_a_step_has_the_same_length_however_small_the_gradient() -> None:
 
 
 def test_it_goes_down_and_goes_on_from_its_kept_state() -> None:
-    def steps(n: int, state: dict | None = None, weights: dict | None = None) -> tuple[nn.Module, Muon, float]:
+    def steps(n: int, state: Any = None, weights: Any = None) -> tuple[nn.Module, Muon, float]:
         torch.manual_seed(0)
         network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.Flatten(), nn.Linear(64, 1))
         images, wanted = torch.randn(16, 1, 8, 8), torch.randn(16, 1)

@@ -171,7 +171,7 @@ LIMITED = [name for name, field in FIELDS.items() if math.isfinite(field.metadat
 @pytest.mark.parametrize("name", LIMITED)
 def test_limits_belong_to_what_is_allowed(name: str) -> None:
     low, high = FIELDS[name].metadata["low"], FIELDS[name].metadata["high"]
-    kind = type(FIELDS[name].default)
+    kind: Any = type(FIELDS[name].default)
     assert getattr(Recipe().replace(**{name: kind(low)}), name) == kind(low)
     with pytest.raises(BadChoice, match=f"field '{name}' is .*, expected"):
         Recipe().replace(**{name: kind(low - 1)})

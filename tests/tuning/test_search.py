@@ -89,6 +89,8 @@ def test_a_search_trains_and_leaves_a_recipe_that_can_be_trained(
     assert found.baseline.number == 0
     scores = json.loads((tmp_path / "tune" / "trials" / f"{found.best.number:04}" / "scores.json").read_text())
     assert found.best.rmse == pytest.approx(scores["rmse"], abs=1e-4)
+    assert found.best.rmse is not None
+    assert found.baseline.rmse is not None
     assert found.best.rmse <= found.baseline.rmse
     assert min(found.best.curve.values()) == pytest.approx(found.best.rmse, abs=1e-3)
     rows = {(f / "run.json").read_text().partition("validation_rows")[2] for f in (tmp_path / "tune/trials").iterdir()}

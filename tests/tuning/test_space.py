@@ -22,6 +22,7 @@ from facepoints.tuning.space import (
     Choice,
     Range,
     Space,
+    Value,
     in_words,
     nearest,
     read_space,
@@ -34,7 +35,7 @@ RECIPES = {name: recipe for name, (recipe, _) in BUILTIN_RECIPES.items()}
 START = RECIPES["cnn-flip"]
 
 
-def drawn_values(space: Space, times: int) -> list[dict[str, object]]:
+def drawn_values(space: Space, times: int) -> list[dict[str, Value]]:
     """What random trials draw from a space."""
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=3))
     return [sample(space, study.ask()) for _ in range(times)]

@@ -335,7 +335,7 @@ def test_fast_and_slow_check_agree() -> None:
         rows = [bytearray(row) for row in sound]
         row = rows[rng.integers(4)]
         for _ in range(rng.integers(1, 3)):
-            at = rng.choice([0, 1, len(row) - 2, len(row) - 1, rng.integers(len(row))])
+            at = rng.choice([0, 1, len(row) - 2, len(row) - 1, int(rng.integers(len(row)))])
             row[at : at + rng.integers(0, 3)] = rng.choice(np.array([b" ", b"2", b"9", b"0", b".", b"\x7f", b"1 1"]))
         texts = [bytes(row) for row in rows]
         parsed = parse_pixels(texts)
@@ -384,11 +384,11 @@ def _two(path: Path) -> None:
         archive.writestr("b.csv", "")
 
 
-BROKEN_ZIPS: dict[str, tuple[Callable[[Path], None], str]] = {
+BROKEN_ZIPS: dict[str, tuple[Callable[[Path], object], str]] = {
     "a flipped bit": (_flipped, "damaged or cut off"),
     "garbled": (_garbled, "damaged or cut off"),
     "cut off": (_cut, "damaged or cut off"),
-    "no zip": (lambda path: path.write_bytes(b"<html>sign in</html>") and None, "damaged or cut off"),
+    "no zip": (lambda path: path.write_bytes(b"<html>sign in</html>"), "damaged or cut off"),
     "empty": (lambda path: path.touch(), "damaged or cut off"),
     "no table in it": (_zip_of(b"hello", "readme.txt"), "expected one .csv file inside, found none"),
     "two tables in it": (_two, "expected one .csv file inside, found a.csv, b.csv"),
@@ -573,13 +573,13 @@ def _other_array(entry: Path) -> None:
     np.save(entry / "row.npy", np.arange(12)[::-1])
 
 
-DAMAGES: dict[str, Callable[[Path], None]] = {
+DAMAGES: dict[str, Callable[[Path], object]] = {
     "faces cut off": _cut_file("faces.npy"),
     "values cut off": _cut_file("values.npy"),
     "words cut off": _cut_file("table.json"),
     "faces absent": lambda entry: (entry / "faces.npy").unlink(),
     "words absent": lambda entry: (entry / "table.json").unlink(),
-    "other words": lambda entry: (entry / "table.json").write_text("[]") and None,
+    "other words": lambda entry: (entry / "table.json").write_text("[]"),
     "other rows": _other_array,
     "black faces": lambda entry: np.save(entry / "faces.npy", np.zeros((12, 96, 96), np.uint8)),
 }

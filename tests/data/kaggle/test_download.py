@@ -103,7 +103,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self._answer("upload", lambda: (self.server.uploaded.append(body), self._json({})))
+
+        def keep() -> None:
+            self.server.uploaded.append(body)
+            self._json({})
+
+        self._answer("upload", keep)
 
     def _answer(self, name: str, truth: Callable[[], object]) -> None:
         self.server.calls.append(name)

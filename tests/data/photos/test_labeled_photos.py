@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from facepoints.data.dataset import LabeledFaces
+from facepoints.data.images import Photo, read_image
 from facepoints.data.kaggle.competition import read_training
 from facepoints.data.kaggle.writer import write_training
 from facepoints.data.loading import load_training
@@ -60,8 +61,8 @@ def test_points_stay_on_their_features(side: float) -> None:
     corner = spot - side * np.array([0.43, 0.59])
     crop = crop_of_box(corner[0], corner[1], side / 1.1, side / 1.1)
     face = crop.face(np.rint(photo).astype(np.uint8)).astype(np.float64)
-    down, across = np.indices(face.shape)
-    center = np.array([(face * across).sum(), (face * down).sum()]) / face.sum()
+    y, x = np.indices(face.shape)
+    center = np.array([(face * x).sum(), (face * y).sum()]) / face.sum()
     np.testing.assert_allclose(center, crop.points(spot), atol=0.03)
 
 
@@ -127,7 +128,7 @@ def test_beyond_the_photo_its_last_pixels_repeat() -> None:
     photo = smooth_photo(100, 100)
     padded = cv2.copyMakeBorder(photo, 80, 80, 80, 80, cv2.BORDER_REPLICATE)
     inside, outside = crop_of_box(80 - 40, 80 + 50, 97, 90), crop_of_box(-40, 50, 97, 90)
-    np.testing.assert_array_equal(outside.face(photo), inside.face(padded))
+    np.testing.assert_array_equal(outside.face(photo), inside.face(np.asarray(padded, np.uint8)))
 
 
 # ---------------------------------------------------------------- the table
@@ -189,7 +190,7 @@ def test_absent_points_and_empty_boxes(folder: Path) -> None:
 
 
 def test_a_photo_is_taken_as_a_person_sees_it(tmp_path: Path) -> None:
-    upright = cv2.GaussianBlur(smooth_photo(200, 300), (0, 0), 2)
+    upright = np.asarray(cv2.GaussianBlur(smooth_photo(200, 300), (0, 0), 2), np.uint8)
     lying = cv2.rotate(upright, cv2.ROTATE_90_COUNTERCLOCKWISE)  # orientation 6: turn clockwise to see it
     jpeg = cv2.imencode(".jpg", lying, [cv2.IMWRITE_JPEG_QUALITY, 100])[1].tobytes()
     exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01" + struct.pack(">HHIHHI", 0x0112, 3, 1, 6, 0, 0)
@@ -242,8 +243,12 @@ def test_the_second_reading_opens_no_photo(
 ) -> None:
     path, cache = table(folder / "points.csv", f"a.png,{EYES_IN_PHOTO}"), tmp_path_factory.mktemp("own")
     opened: list[Path] = []
-    read = labeled_photos.read_image
-    monkeypatch.setattr(labeled_photos, "read_image", lambda photo: opened.append(photo) or read(photo))
+
+    def read(photo: Path) -> Photo:
+        opened.append(photo)
+        return read_image(photo)
+
+    monkeypatch.setattr(labeled_photos, "read_image", read)
     first, second = (read_labeled_photos(path, cache=cache) for _ in range(2))
     assert len(opened) == 1
     np.testing.assert_array_equal(first.faces.faces, second.faces.faces)
@@ -446,7 +451,7 @@ def test_real_photos_are_framed_like_the_competitions_faces(scenes: Path, compet
     assert photos.observed.all()
     assert (len(photos), photos.source.max()) == (1112, 0)
     faces = read_training(competition_files)
-    faces = faces.take(faces.observed.all(axis=1))
+    faces = faces.take(np.asarray(faces.observed.all(axis=1)))
     ours, theirs = (np.median(data.points, axis=0) for data in (photos, faces))
     assert np.linalg.norm(ours - theirs, axis=1).max() < 4
     assert abs(photos.faces.mean() - faces.faces.mean()) < 20

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
@@ -24,16 +26,16 @@ FOUR_AT = [FIFTEEN.index(name) for name in FOUR]
 
 
 @pytest.fixture(scope="module")
-def some():
+def some() -> Any:
     return draw_faces(150, seed=3)
 
 
 @pytest.fixture(scope="module")
-def training():
+def training() -> Any:
     return synthetic_training(240, seed=5)
 
 
-def test_shapes_and_that_everything_lies_in_the_image(some):
+def test_shapes_and_that_everything_lies_in_the_image(some: Any) -> None:
     faces, points = some
     assert (faces.shape, faces.dtype) == ((150, 96, 96), np.uint8)
     assert (points.shape, points.dtype) == ((150, 15, 2), np.float32)
@@ -42,7 +44,7 @@ def test_shapes_and_that_everything_lies_in_the_image(some):
     assert faces.std(axis=(1, 2)).min() > 8  # something is on every picture
 
 
-def test_same_seed_same_faces_however_many(some):
+def test_same_seed_same_faces_however_many(some: Any) -> None:
     few, points = draw_faces(4, seed=3)
     assert np.array_equal(few, some[0][:4])
     assert np.array_equal(points, some[1][:4])
@@ -56,7 +58,7 @@ def test_same_seed_same_faces_however_many(some):
         assert np.array_equal(small.observed[first], large.observed[same])
 
 
-def test_faces_are_framed_like_the_competition_s(some):
+def test_faces_are_framed_like_the_competition_s(some: Any) -> None:
     mean = dict(zip(FIFTEEN.names, some[1].mean(axis=0), strict=True))
     for name, place in (
         ("left_eye_center", (66, 37)),
@@ -67,7 +69,7 @@ def test_faces_are_framed_like_the_competition_s(some):
         assert np.abs(mean[name] - place).max() < 1.5, name
 
 
-def test_mean_labels_agree_with_the_competition_s_label_table(training):
+def test_mean_labels_agree_with_the_competition_s_label_table(training: Any) -> None:
     # over both sources, as far as each labels the point
     mean = training.points.sum(axis=0) / training.observed.sum(axis=0)[:, None]
     table = {"left_eye_center": (66.4, 37.7), "right_eye_center": (30.3, 38.0), "nose_tip": (48.4, 62.7)}
@@ -75,7 +77,7 @@ def test_mean_labels_agree_with_the_competition_s_label_table(training):
         assert np.abs(mean[FIFTEEN.index(name)] - place).max() < 2, name
 
 
-def test_anatomy_left_is_at_image_right_and_eyes_lie_between_their_corners(some):
+def test_anatomy_left_is_at_image_right_and_eyes_lie_between_their_corners(some: Any) -> None:
     points = dict(zip(FIFTEEN.names, some[1].transpose(1, 0, 2), strict=True))
     for name in FIFTEEN.names:
         if "left" in name:
@@ -91,9 +93,9 @@ def test_anatomy_left_is_at_image_right_and_eyes_lie_between_their_corners(some)
 
 
 @pytest.mark.parametrize("yaw", [-35, -12, 0, 20, 35])
-def test_a_mark_painted_on_the_face_is_seen_at_its_projected_point(yaw):
+def test_a_mark_painted_on_the_face_is_seen_at_its_projected_point(yaw: Any) -> None:
     person = random_person(np.random.default_rng(yaw + 50))
-    relief = cv2.blur(head(person), (3, 3))
+    relief = np.asarray(cv2.blur(head(person), (3, 3)), np.float32)
     points = np.column_stack([person.points, heights(relief, person.points)])
     yaw, pitch, roll = np.radians([yaw, 8, -10])
     pose = Pose(yaw, pitch, roll, 1.07, points[:2].mean(axis=0), np.array([49.2, 36.4]))
@@ -109,7 +111,7 @@ def test_a_mark_painted_on_the_face_is_seen_at_its_projected_point(yaw):
         assert np.abs(spot - pose.project(points[at : at + 1])[0]).max() < (0.6 if abs(yaw) > 0.6 else 0.35), at
 
 
-def test_pupils_are_the_dark_middle_of_eyes():
+def test_pupils_are_the_dark_middle_of_eyes() -> None:
     offsets = []
     rows, columns = np.mgrid[-4:5, -4:5]
     for seed in range(120):
@@ -126,7 +128,7 @@ def test_pupils_are_the_dark_middle_of_eyes():
     assert np.median(np.abs(offsets), axis=0).max() < 1
 
 
-def test_sources_label_like_the_competition_s(training):
+def test_sources_label_like_the_competition_s(training: Any) -> None:
     a, b = training.source == 0, training.source == 1
     assert abs(a.mean() - 2284 / 7049) < 0.01
     assert (np.diff(training.source) >= 0).all()
@@ -140,10 +142,10 @@ def test_sources_label_like_the_competition_s(training):
     assert (training.points[~training.observed] == 0).all()
 
 
-def test_source_b_is_offset_lower_and_blurrier(training):
+def test_source_b_is_offset_lower_and_blurrier(training: Any) -> None:
     a, b = training.take(training.source == 0), training.take(training.source == 1)
 
-    def mean(labeled, name):
+    def mean(labeled: Any, name: Any) -> Any:
         at = FIFTEEN.index(name)
         return labeled.points[labeled.observed[:, at], at].mean(axis=0)
 
@@ -157,7 +159,7 @@ def test_source_b_is_offset_lower_and_blurrier(training):
     assert LABEL_NOISE[1] > LABEL_NOISE[0]
 
 
-def test_the_look_up_table_requests_the_same_values_as_the_competition_s():
+def test_the_look_up_table_requests_the_same_values_as_the_competition_s() -> None:
     requested, labels = synthetic_submission(12, seed=5)
     assert list(requested.source) == [0] * 4 + [1] * 8
     assert np.array_equal(np.bincount(requested.requested_image), np.where(requested.source == 0, 30, 8))
@@ -173,11 +175,11 @@ def test_the_look_up_table_requests_the_same_values_as_the_competition_s():
     assert np.array_equal(synthetic_submission(12, seed=5)[1], labels)
 
 
-def test_training_and_test_images_differ_even_for_one_seed():
+def test_training_and_test_images_differ_even_for_one_seed() -> None:
     trained, (requested, _) = synthetic_training(6, seed=5), synthetic_submission(6, seed=5)
     assert not (trained.faces[:, None] == requested.faces[None]).all(axis=(2, 3)).any()
 
 
-def test_no_faces_is_a_mistake():
+def test_no_faces_is_a_mistake() -> None:
     with pytest.raises(BadChoice, match="cannot draw 0 faces"):
         draw_faces(0)

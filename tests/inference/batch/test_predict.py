@@ -56,7 +56,10 @@ def test_table_json_and_pictures_agree(album: Path, detector: Detector, tmp_path
             assert [float(row[f"{name}_x"]), float(row[f"{name}_y"])] == face["points"][name]
             assert float(row[f"{name}_error"]) == face["expected_error"][name]
     for picture in ("album/b.png", "album/trip/a.jpg"):
-        assert cv2.imread(str(out / picture)).shape[:2] == cv2.imread(str(album.parent / picture)).shape[:2]
+        marked, plain = (cv2.imread(str(folder / picture)) for folder in (out, album.parent))
+        assert marked is not None
+        assert plain is not None
+        assert marked.shape[:2] == plain.shape[:2]
     assert {path.name for path in out.rglob("*") if path.is_file()} == {"points.csv", "points.json", "b.png", "a.jpg"}
 
 

@@ -54,7 +54,7 @@ class Stage:
                 shift = np.array([[1, 0, place[0] - 47.5], [0, 1, place[1] - 47.5]])
                 there = cv2.warpAffine(np.full((96, 96), 255, np.uint8), shift, (480, 300)) > 127
                 scene[there] = cv2.warpAffine(HEADS[puppet.head], shift, (480, 300))[there]
-        return Photo(scene)
+        return Photo(np.asarray(scene, np.uint8))
 
     def visible(self) -> list[tuple[Puppet, NDArray[np.float64]]]:
         """Puppets that are inside the frame and not occluded, with their positions."""
@@ -84,7 +84,9 @@ class Stage:
         assert photo.gray.ndim == 2
         found = [] if self.blind else [(POINTS[p.head] - 47.5 + at, at) for p, at in self.visible()]
         return tuple(
-            Face((at[0] - 48, at[1] - 48, 96, 96), 0.9, np.float32(points), np.full(15, 1.5, np.float32), FIFTEEN)
+            Face(
+                (at[0] - 48, at[1] - 48, 96, 96), 0.9, points.astype(np.float32), np.full(15, 1.5, np.float32), FIFTEEN
+            )
             for points, at in found
         )
 
@@ -95,7 +97,7 @@ def run(stage: Stage, seconds: float) -> list[tuple[Face, ...]]:
     return [tracker.step(stage.photo(i / FPS), i / FPS) for i in range(round(seconds * FPS))]
 
 
-def ids(faces: tuple[Face, ...]) -> dict[int, float]:
+def ids(faces: tuple[Face, ...]) -> dict[int | None, float]:
     """Track id -> x of the face's center."""
     return {face.id: float(face.points[:, 0].mean()) for face in faces}
 
