@@ -24,9 +24,10 @@ def test_the_tour_runs(tmp_path: Path) -> None:
     made = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     wanted = {
         "explore/explore.html",
-        "audit/audit.csv",
         "run/scores.json",
         "evaluation/evaluate.html",
+        "compare/compare.html",
+        "model.onnx",
         "submission.csv",
     }
     assert {f"tour/{name}" for name in wanted} <= made

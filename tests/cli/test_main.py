@@ -168,7 +168,7 @@ MISTAKES: dict[str, tuple[Words, str]] = {
     ),
     "a database out of reach": (
         lambda here, data, run: ["tune", "cnn", "--data", data, "--storage", "sqlite:////nowhere/at/all/study.db"],
-        "cannot be reached",
+        "cannot be opened",
     ),
     "an unknown logger": (
         lambda here, data, run: ["train", "cnn", "--data", data, "--logger", "tensorbord"],

@@ -35,7 +35,7 @@ from facepoints.training.recipe import Recipe, meanings
 from facepoints.training.run_folder import MODEL_FILE, read_json
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TrainedRun:
     """A run folder."""
 
@@ -46,6 +46,9 @@ class TrainedRun:
     best_epoch: int | None
     all_keypoints: bool = False
     """predict all keypoints of the training data, those without an output by the mean shape; no expected errors"""
+
+    def __repr__(self) -> str:
+        return f"TrainedRun({str(self.folder)!r}, recipe={self.metadata['recipe']!r}, best_epoch={self.best_epoch})"
 
     @property
     def name(self) -> str:
