@@ -176,6 +176,22 @@ def test_folders_and_modules_stay_small() -> None:
     assert {name: n for name, n in lines.items() if n > MOST_LINES} == {}
 
 
+def test_tests_mirror_the_sources() -> None:
+    """Modules with functions or classes have a test module at the mirrored path.
+
+    tests/without_own_tests.txt lists those that only the tests of other modules cover. The list may shrink, not grow.
+    """
+    with_logic = {
+        path.relative_to(SOURCES)
+        for name, path in PATHS.items()
+        if path.name != "__init__.py"
+        and any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in ast.walk(MODULES[name]))
+    }
+    tests = ROOT / "tests"
+    without = {path.as_posix() for path in with_logic if not (tests / path.parent / f"test_{path.name}").exists()}
+    assert without == set((tests / "without_own_tests.txt").read_text("utf-8").split())
+
+
 def test_javascript_and_python_files_have_different_names() -> None:
     scripts = {path.stem for path in SOURCES.rglob("*.js")}
     assert scripts & {path.stem for path in PATHS.values()} == set()
