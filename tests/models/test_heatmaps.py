@@ -59,7 +59,7 @@ def test_a_untrained_channel_answers_with_the_other_source_s(images: Tensor) -> 
     network = trained_a_bit("heatmap", 4)
     assert isinstance(network, HeatmapNetwork)
     a, b = (network(images, torch.full((5,), source)) for source in (0, 1))
-    # A never labeled point 0, B never points 1 and 2, nobody point 3
+    # A never labeled point 0, B never points 1 and 2, neither source point 3
     network.set_labeled(torch.tensor([[False, True, True, False], [True, False, False, False]]))
     a_now, b_now = (network(images, torch.full((5,), source)) for source in (0, 1))
     assert torch.equal(a_now, torch.stack([b[:, 0], a[:, 1], a[:, 2], a[:, 3]], dim=1))
